@@ -79,13 +79,24 @@ end
 
 
 --- Turns any raised value into a failure; a failure comes back as it is.
----@param value any
+---@param value any       an error object that is a table is kept in `detail`
 ---@param code? string    for what is none yet; default "internal"
 ---@return rille.Failure
 function failure.from(value, code)
   if failure.is(value) then return value end
   local message = value == nil and "unknown error" or tostring(value)
-  return failure.new(code or "internal", message)
+  return failure.new(code or "internal", message, type(value) == "table" and { detail = value })
+end
+
+
+--- Message handler for xpcall: a failure of what was raised, with the traceback of where.
+---@param value any
+---@return rille.Failure
+function failure.traced(value)
+  if failure.is(value) then return value end
+  local made = failure.from(value)
+  made.traceback = debug.traceback(made.message, 2)
+  return made
 end
 
 

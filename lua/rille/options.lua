@@ -40,6 +40,14 @@ local function difference(word, candidate)
 end
 
 
+--- Is candidate a better guess than best? Of two equally near ones the length decides.
+local function is_nearer(word, candidate, found, best, best_difference)
+  if found ~= best_difference or not best then return found < best_difference end
+  local a, b = math.abs(#candidate - #word), math.abs(#best - #word)
+  return a < b or a == b and candidate < best
+end
+
+
 --- The name in `list` that somebody who wrote `word` most likely meant.
 ---@param word string
 ---@param list string[]
@@ -49,7 +57,7 @@ function options.nearest(word, list)
   local best, best_difference = nil, math.max(1, math.min(3, #word // 2)) + 1
   for _, candidate in ipairs(list) do
     local found = #candidate <= 200 and difference(word, candidate) or math.huge
-    if found < best_difference or best and found == best_difference and candidate < best then
+    if is_nearer(word, candidate, found, best, best_difference) then
       best, best_difference = candidate, found
     end
   end
@@ -80,7 +88,10 @@ function options.names(t)
 end
 
 
-local function is_callable(value)
+--- Can it be called: a function, or an object with `__call`?
+---@param value any
+---@return boolean
+function options.is_callable(value)
   if type(value) == "function" then return true end
   local metatable = getmetatable(value)
   return type(metatable) == "table" and metatable.__call ~= nil
@@ -89,7 +100,7 @@ end
 
 local function has_type(value, wanted)
   if wanted == "any" then return true end
-  if wanted == "callable" or wanted == "function" then return is_callable(value) end
+  if wanted == "callable" or wanted == "function" then return options.is_callable(value) end
   if wanted == "integer" then return math.tointeger(value) ~= nil and type(value) == "number" end
   return type(value) == wanted
 end

@@ -1,4 +1,4 @@
---- rille.time -- beside the walk: the seam through which the library sleeps, reads clocks and rolls dice.
+--- rille.time -- beside the walk: how the library sleeps, reads clocks and rolls dice.
 ---
 --- Invariant: nothing else in the library calls core.sleep, os.time or math.random, and everybody
 --- reaches these as fields (`time.sleep(…)`, never a local copy), so that a spec can put a virtual
