@@ -14,19 +14,6 @@ local time = require "rille.time"
 local task = {}
 
 
-local function pass(ok, ...)
-  if not ok then error((...), 0) end
-  return ...
-end
-
-
---- Runs fn under xpcall, so that an error unwinds it while it may still wait: to-be-closed
---- variables of a coroutine that died of an error could not reap a child process.
-local function protected(fn, ...)
-  return pass(xpcall(fn, failure.traced, ...))
-end
-
-
 local function check_function(fn, name)
   if not options.is_callable(fn) then
     error(("%s: function expected, got %s"):format(name, type(fn)), 3)
@@ -73,7 +60,7 @@ end
 
 local function run_member(group, index, fn, ...)
   local _ <close> = setmetatable({ group = group, index = index }, ended_metatable)
-  return protected(fn, ...)
+  return await.protected(fn, ...)
 end
 
 
@@ -125,7 +112,7 @@ end
 ---@return rille.Task         task:join([seconds]), task:cancel([reason]), task:status()
 function task.spawn(fn, ...)
   check_function(fn, "rille.spawn")
-  return core.spawn(protected, fn, ...)
+  return core.spawn(await.protected, fn, ...)
 end
 
 
