@@ -1,0 +1,116 @@
+# rille -- Lua-scriptable agent runtime. `make help` lists the targets.
+PREFIX  ?= /usr/local
+B       ?= build
+CFLAGS  ?= -O2 -g
+CC      ?= cc
+
+# Distributions name these two differently; the first that exists is taken.
+pick     = $(firstword $(foreach p,$(1),$(shell pkg-config --exists $(p) 2>/dev/null && echo $(p))))
+LUA_PC  := $(call pick,lua5.4 lua-5.4 lua54 lua)
+LUV_PC  := $(call pick,lua5.4-luv libluv luv)
+PKGS     = $(LUV_PC) libcurl libuv libcjson libpcre2-8
+LUA     ?= $(firstword $(shell command -v lua5.4 lua54 lua-5.4 lua 2>/dev/null))
+
+WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+           -Wwrite-strings -Wvla -Werror
+ALL_C    = -std=c11 -D_POSIX_C_SOURCE=200809L -fPIC -fvisibility=hidden -pthread -MMD -MP $(WARN) \
+           $(subst -I,-isystem ,$(shell pkg-config --cflags $(LUA_PC) $(PKGS)))
+LIBS     = $(shell pkg-config --libs $(PKGS)) -lm -pthread
+LUA_LIB  = $(shell pkg-config --libs $(LUA_PC))
+UNDEFINED := $(if $(filter Darwin,$(shell uname -s)),-undefined dynamic_lookup)
+
+SRC     := $(sort $(wildcard runtime/*.c))
+MODULES := $(sort $(shell find lua -name '*.lua' -not -path '*/_meta/*'))
+OBJ     := $(SRC:runtime/%.c=$B/obj/%.o) $B/obj/embedded.o
+LIB     := $(filter-out $B/obj/main.o,$(OBJ))
+
+# A stock interpreter that finds the module just built.
+STOCK    = LUA_PATH='lua/?.lua;lua/?/init.lua;./?.lua;;' LUA_CPATH='$B/lua/?.so;;' RILLE_BUILD='$B' $(LUA)
+BUSTED   = $(STOCK) spec/support/run.lua
+SPEC    ?= spec
+
+.PHONY: all deps demo test spec check asan gc fuzz bench walk install clean help
+.DEFAULT_GOAL := all
+
+all: $B/rille $B/librille.a $B/librille.so $B/lua/rille/core.so  ## build the program, the library and the Lua module
+
+$B/obj/%.o: runtime/%.c | $B/obj
+	$(CC) $(ALL_C) $(CFLAGS) -c $< -o $@
+
+$B/obj/embedded.o: $B/embedded.c
+	$(CC) $(ALL_C) $(CFLAGS) -Iruntime -c $< -o $@
+
+$B/embedded.c: runtime/embed.lua $(MODULES) | $B/obj
+	$(LUA) $< $(MODULES) > $@.new && mv $@.new $@
+
+$B/rille: $(OBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,-E -o $@ $^ $(LIBS) $(LUA_LIB)
+
+$B/librille.a: $(LIB)
+	rm -f $@ && $(AR) rcs $@ $^
+
+$B/librille.so: $(LIB)
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $^ $(LIBS) $(LUA_LIB)
+
+# Lua's own symbols come from the interpreter that loads it; rille.so lets `require "rille"` find it alone.
+$B/lua/rille/core.so: $(LIB) | $B/lua/rille
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared $(UNDEFINED) -o $@ $^ $(LIBS)
+	ln -sf rille/core.so $B/lua/rille.so
+
+$B/obj $B/lua/rille:
+	mkdir -p $@
+
+deps:  ## install what is missing (apt, dnf, pacman, apk or brew)
+	@sh .ci/deps
+
+demo: deps  ## install, build, and run the weather agent
+	@$(MAKE) --no-print-directory -s all
+	@$B/rille examples/demo.lua
+
+test: deps  ## install, build, run every spec
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory spec
+
+spec: all  ## run the specs of $(SPEC) without installing anything
+	@$(BUSTED) $(SPEC)
+
+check: deps  ## formatting, lint, warnings as errors
+	@$(MAKE) --no-print-directory all
+	clang-format --dry-run -Werror runtime/*.[ch] $(wildcard examples/embed/*.c bench/*.c spec/fuzz/*.c)
+	luacheck -q lua tools examples spec bench runtime
+
+ASAN_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+asan: deps  ## every spec under the address and undefined behaviour sanitizers
+	@$(MAKE) --no-print-directory B=build/asan CFLAGS='$(ASAN_FLAGS)' all
+	@LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
+	  ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 LSAN_OPTIONS=suppressions=spec/support/lsan.supp:print_suppressions=0 \
+	  UBSAN_OPTIONS=print_stacktrace=1 RILLE_SLOW=1 \
+	  $(MAKE) --no-print-directory B=build/asan CFLAGS='$(ASAN_FLAGS)' spec
+
+gc: deps  ## every spec with an aggressive collector
+	@RILLE_GC=aggressive $(MAKE) --no-print-directory test
+
+fuzz: deps  ## feed the parsers random bytes for a while (libFuzzer)
+	@$(MAKE) --no-print-directory -f spec/fuzz/Makefile
+
+bench: all  ## the program against its floor and its peers, one table
+	@$(MAKE) --no-print-directory -f bench/Makefile B=$B
+
+walk:  ## print the data flow, file by file
+	@grep -hoE '^(/\*|---?) ?[a-z_/]+\.(c|h|lua) -- walk [0-9]+.*' -r runtime lua | sed 's|^[/*-]* *||' | sort -t' ' -k4n
+
+install: all  ## copy program, library, header and Lua module below $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4/rille $(DESTDIR)$(PREFIX)/include
+	install $B/rille $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $B/librille.a $B/librille.so $(DESTDIR)$(PREFIX)/lib
+	install -m 644 $B/lua/rille/core.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/rille
+	ln -sf rille/core.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/rille.so
+	install -m 644 runtime/rille.h $(DESTDIR)$(PREFIX)/include
+
+clean:  ## remove what was built
+	rm -rf build
+
+help:  ## this list
+	@sed -nE 's/^([a-z]+):.*  ## (.*)/\1\t\2/p' Makefile | awk -F'\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+-include $(OBJ:.o=.d)

@@ -1,0 +1,243 @@
+---@meta rille.core
+--- The C side as Lua sees it: what `require "rille.core"` returns. Everything here is internal to the
+--- library; scripts use `require "rille"`. Functions marked @async park the running task, or turn the loop
+--- until done when called outside one. Trouble is `nil, failure`; a wrong argument raises.
+
+---@class rille.core
+local core = {}
+
+--- Version of the program and library, e.g. "0.1.0".
+core.version = ""
+
+-- ---------------------------------------------------------------- tasks (lua_task.c)
+
+---@class rille.Task
+local Task = {}
+
+--- Starts `fn(...)` as a task of its own; it first runs on the next turn of the loop. It becomes a child of the running
+--- task: cancelling that one cancels this one too. It does not end with it.
+---@param fn fun(...):...
+---@return rille.Task
+function core.spawn(fn, ...) end
+
+--- The task that runs now, or nil (main thread, or a coroutine of the script's own).
+---@return rille.Task?
+function core.running() end
+
+--- Waits for the end of a task. Returns what its function returned; `nil, failure` when it raised (the failure
+--- that was raised, or code "internal" with the traceback in `failure.traceback`), was cancelled (code "cancelled"), or when
+--- `seconds` passed first (code "timeout"; the task goes on).
+---@async
+---@param seconds? number
+---@return any ...
+function Task:join(seconds) end
+
+--- Cancels the task and the tasks it spawned: what they wait for is abandoned and the failure is raised there. After
+--- 2 seconds of cleaning up the coroutine is closed. Returns at once; join to wait. Idempotent.
+---@param reason? string|rille.Failure  a failure is raised as it is; a text makes code "cancelled" with that message
+function Task:cancel(reason) end
+
+---@return "running"|"ready"|"waiting"|"done"|"failed"|"cancelled"
+function Task:status() end
+
+---@async
+---@param seconds number
+---@return true
+function core.sleep(seconds) end
+
+--- Monotonic clock, in seconds.
+---@return number
+function core.now() end
+
+---@class rille.Op  one thing to wait for: how callbacks of luv become awaits
+local Op = {}
+
+---@return rille.Op
+function core.op() end
+
+--- Completes the operation; the values are what `wait` returns. Only the first call counts.
+function Op:complete(...) end
+
+--- Waits for `complete` and returns its values; at once when it already happened (again and again). After `seconds`:
+--- `nil, failure` (code "timeout"). One waiter at a time.
+---@async
+---@param seconds? number
+---@return any ...
+function Op:wait(seconds) end
+
+--- Turns the loop until no task is left and nothing keeps the loop alive (the end of a script).
+function core.run() end
+
+--- What is alive: for specs and `rille doctor`.
+---@return {tasks: integer, transfers: integer, handles: integer, registry: integer}
+function core.counts() end
+
+--- luv, opened on the runtime's own loop.
+---@return table
+function core.uv() end
+
+-- ---------------------------------------------------------------- failures (lua_core.c)
+
+--- The metatable of every failure, also of those that C makes; failure.lua fills it.
+---@type table
+core.failure_metatable = {}
+
+-- ---------------------------------------------------------------- JSON (lua_json.c)
+
+--- Stands for JSON null in both directions.
+core.null = nil ---@type lightuserdata
+--- Metatables that say what an (empty) table is; `__jsontype` is "array" or "object". A table whose metatable has
+--- `__jsonorder` (list of keys) is written in that order, the other keys after it, sorted.
+core.array_metatable = {} ---@type table
+core.object_metatable = {} ---@type table
+
+--- Encodes a value. Keys sorted; integers exact; integral floats without ".0"; empty tables `{}` unless marked as
+--- array; non-empty sequences as arrays; invalid UTF-8 as U+FFFD. Raises, with the path, for what JSON cannot hold.
+---@param value any
+---@return string
+function core.json_encode(value) end
+
+--- Decodes one JSON text. Arrays get array_metatable; null becomes core.null, or nil with `options.nulls == false`.
+---@param text string
+---@param options? {nulls?: boolean, unique_keys?: boolean}
+---@return any value
+---@return rille.Failure? failure
+function core.json_decode(text, options) end
+
+-- ---------------------------------------------------------------- transcript (lua_transcript.c)
+
+---@class rille.Transcript  public methods: docs in transcript.lua
+local Transcript = {}
+
+---@param messages? table[]
+---@return rille.Transcript
+function core.transcript(messages) end
+
+function Transcript:append(message) end      -- returns the transcript
+function Transcript:replace(i, message) end
+function Transcript:truncate(n) end
+function Transcript:clone() end
+function Transcript:messages() end           -- list of decoded copies
+function Transcript:encode() end             -- JSON text
+--- The first index at or after `from` whose message has no wire form for profile `key` yet; nil when all have one.
+function Transcript:unwired(key, from) end
+--- Keeps the wire form of message i for profile `key`: JSON text, or nil when the neutral bytes serve. One key per message is
+--- kept; a new key replaces the old one.
+function Transcript:set_wire(i, key, json) end
+--- The JSON array of all wire forms for `key` (nil: the neutral bytes).
+function Transcript:wire(key) end
+
+-- ---------------------------------------------------------------- HTTP (lua_http.c)
+
+---@class rille.core.http_options
+---@field url string
+---@field method? string                 default "GET"
+---@field headers? string[]              whole lines "Name: value"
+---@field body? string
+---@field connect? number                seconds; likewise first_byte, idle, total; nil: no limit
+---@field first_byte? number
+---@field idle? number                   between received bytes
+---@field total? number
+---@field max_bytes? integer             of the decoded body; default 64 MiB
+---@field proxy? string
+---@field no_proxy? string
+---@field ca_file? string
+
+---@class rille.core.Http
+local Http = {}
+
+---@param options rille.core.http_options
+---@return rille.core.Http  the transfer, started; closing or collecting it cancels it
+function core.http(options) end
+
+--- Waits for the response head. Header names are lower-case; repeated ones are joined with ", ".
+---@async
+---@return {status: integer, headers: table<string,string>, url: string}? head
+---@return rille.Failure? failure
+function Http:head() end
+
+--- The next bytes of the body; nil at its end.
+---@async
+---@return string? bytes
+---@return rille.Failure? failure
+function Http:read() end
+
+--- The rest of the body at once.
+---@async
+---@return string? body
+---@return rille.Failure? failure
+function Http:body() end
+
+function Http:close() end
+
+-- ---------------------------------------------------------------- chat (lua_chat.c)
+
+---@class rille.core.chat_options: rille.core.http_options
+---@field head? string                   the request body is head .. messages .. tail when `messages` is given,
+---@field messages? rille.Transcript     else `body`
+---@field key? string                    profile key of the messages' wire forms
+---@field tail? string
+---@field stream boolean                 was a stream asked for? (the answer is believed whatever it is)
+---@field n? integer                     choices asked for, default 1
+---@field want? "deltas"|"chunks"        what `next` yields; nil: nothing, and no Lua runs per token
+---@field idle? number                   seconds between data events
+---@field canned? {status?: integer, headers?: string[], body: string, cuts?: integer[]}  no network: these are the response's bytes
+
+---@class rille.core.Chat
+local Chat = {}
+
+---@param options rille.core.chat_options
+---@return rille.core.Chat
+function core.chat(options) end
+
+--- The next part of the reply; nil at the end (then call `finish`).
+---@async
+---@return "text"|"reasoning"|"refusal"|"chunk"|nil kind
+---@return string|table delta            neighbouring deltas that waited together come joined; a chunk as received, nulls as nil
+---@return integer choice                0-based index of the choice
+function Chat:next() end
+
+--- Waits for the end.
+---@async
+---@return table? completion             the accumulated response (wire contract 2.4); nulls as nil. nil on failure
+---@return rille.core.ChatInfo info      also on failure
+---@return table? error                  canonical {kind, message, type, code, param, status, retryable, partial = completion?}
+function Chat:finish() end
+
+function Chat:close() end
+
+---@class rille.core.ChatInfo
+---@field status? integer
+---@field headers table<string,string>
+---@field request_id? string
+---@field delivered boolean              was any delta or chunk handed to Lua?
+---@field done boolean                   was [DONE] seen?
+---@field complete boolean
+---@field bytes integer                  received
+---@field effective string[]             effective finish reason per entry of completion.choices
+---@field reasoning string[]             reasoning text per entry ("" when none)
+
+--- `rille decode`: the exact bytes of a response to the canonical form of the wire fixtures (nulls kept).
+---@param body string
+---@param options {status?: integer, headers?: string[], stream?: boolean, n?: integer}
+---@return table canonical
+function core.decode(body, options) end
+
+--- The SSE parser alone, for specs.
+---@param max_bytes? integer
+---@return {feed: fun(self, bytes: string): table[], finish: fun(self): table[]}  events {type=, data=}; nil, failure when one is too big
+function core.sse(max_bytes) end
+
+-- ---------------------------------------------------------------- small things
+
+--- A compiled regular expression (PCRE2, UTF-8): what JSON Schema's `pattern` needs.
+---@param pattern string
+---@return {find: fun(self, subject: string): boolean}? regex
+---@return rille.Failure? failure
+function core.regex(pattern) end
+
+---@param bytes string
+---@return string
+function core.base64(bytes) end
+
+return core

@@ -1,0 +1,246 @@
+/* lua_task.c -- beside the walk: tasks, sleeping and operations for Lua.
+ *
+ * The shape of every await: a function that Lua calls (l_…) starts something and parks; the
+ * continuation (k_…) makes the Lua values. See task.h.
+ */
+#include "lua_core.h"
+
+#include <math.h>
+
+static const char *const state_names[] = {"ready", "running", "waiting",
+                                          "done",  "failed",  "cancelled"};
+
+
+int64_t rl_opt_ms(lua_State *L, int index)
+{
+    if (lua_isnoneornil(L, index))
+        return -1;
+    lua_Number seconds = luaL_checknumber(L, index);
+    luaL_argcheck(L, seconds >= 0, index, "seconds, 0 or more, expected");
+    if (seconds > 1e9) /* 30 years, and math.huge: no limit that anybody will see */
+        return -1;
+    return (int64_t)ceil(seconds * 1000);
+}
+
+
+/* task = core.spawn(fn, ...) */
+static int l_spawn(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    rl_task_spawn(L, rl_engine_of(L), lua_gettop(L) - 1);
+    return 1;
+}
+
+
+/* task | nil = core.running() */
+static int l_running(lua_State *L)
+{
+    struct rl_task *task = rl_task_running(L, rl_engine_of(L));
+    if (task == NULL)
+        lua_pushnil(L);
+    else
+        rl_task_push(L, task);
+    return 1;
+}
+
+
+static int k_sleep(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status;
+    (void)ctx;
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+
+/* true = core.sleep(seconds) */
+static int l_sleep(lua_State *L)
+{
+    luaL_checknumber(L, 1);
+    return rl_park(L, NULL, rl_opt_ms(L, 1), 0, k_sleep);
+}
+
+
+/* seconds = core.now() */
+static int l_now(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)uv_hrtime() / 1e9);
+    return 1;
+}
+
+
+/* nil, failure for a wait that ended without its operation. */
+static int push_unfinished(lua_State *L, enum rl_wake reason)
+{
+    if (reason == RL_WAKE_TIMEOUT)
+        return rl_push_failure(L, "timeout", "the time to wait ran out");
+    return rl_push_failure(L, "internal", "deadlock: nothing is left that could end this wait");
+}
+
+
+/* The value that was raised and the traceback above it -> nil, failure. */
+static int push_raised(lua_State *L)
+{
+    lua_insert(L, -2); /* traceback, value */
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    if (rl_is_failure(L, -1))
+        return 2;
+    rl_new_failure(L, "internal", luaL_tolstring(L, -1, NULL));
+    lua_pushvalue(L, -5);
+    lua_setfield(L, -2, "traceback");
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    return 2;
+}
+
+
+static int k_join(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status;
+    (void)ctx;
+    if (rl_wake_reason(L) != RL_WAKE_DONE)
+        return push_unfinished(L, rl_wake_reason(L));
+    int count = rl_task_results(L, 1);
+    if (rl_task_state(rl_task_check(L, 1)) == RL_TASK_DONE)
+        return count;
+    return push_raised(L);
+}
+
+
+/* ... | nil, failure = task:join([seconds]) */
+static int l_join(lua_State *L)
+{
+    struct rl_task *task = rl_task_check(L, 1);
+    struct rl_engine *engine = rl_engine_of(L);
+    luaL_argcheck(L, task != rl_task_running(L, engine), 1, "a task cannot wait for itself");
+    return rl_park(L, rl_task_end(task), rl_opt_ms(L, 2), 0, k_join);
+}
+
+
+/* task:cancel([reason]) */
+static int l_cancel(lua_State *L)
+{
+    struct rl_task *task = rl_task_check(L, 1);
+    if (lua_type(L, 2) == LUA_TTABLE)
+        lua_settop(L, 2);
+    else
+        rl_new_failure(L, "cancelled", luaL_optstring(L, 2, "the task was cancelled"));
+    rl_task_cancel(L, task, -1);
+    return 0;
+}
+
+
+/* name = task:status() */
+static int l_status(lua_State *L)
+{
+    lua_pushstring(L, state_names[rl_task_state(rl_task_check(L, 1))]);
+    return 1;
+}
+
+
+static int k_run(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)L;
+    (void)status;
+    (void)ctx;
+    return 0;
+}
+
+
+/* core.run(): until nothing is left to do */
+static int l_run(lua_State *L)
+{
+    struct rl_op never = {0}; /* completed by nobody: the wait ends when the loop is empty */
+    if (rl_task_running(L, rl_engine_of(L)) != NULL)
+        return luaL_error(L, "core.run: not inside a task");
+    return rl_park(L, &never, -1, 0, k_run);
+}
+
+
+/* ------------------------------------------------------------------ operations */
+
+/* op = core.op() */
+static int l_op(lua_State *L)
+{
+    struct rl_op *op = lua_newuserdatauv(L, sizeof(*op), 1);
+    *op = (struct rl_op){0};
+    luaL_setmetatable(L, "rille.Op");
+    return 1;
+}
+
+
+/* op:complete(...)   op.values = {n = count, ...} */
+static int l_complete(lua_State *L)
+{
+    struct rl_op *op = luaL_checkudata(L, 1, "rille.Op");
+    if (op->done)
+        return 0;
+    int count = lua_gettop(L) - 1;
+    if (count > 0) {
+        lua_createtable(L, count, 1);
+        lua_insert(L, 2);
+        for (int i = count; i >= 1; i--)
+            lua_rawseti(L, 2, i);
+        lua_pushinteger(L, count);
+        lua_setfield(L, 2, "n");
+        lua_setiuservalue(L, 1, 1);
+    }
+    rl_op_complete(op);
+    return 0;
+}
+
+
+static int k_wait(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status;
+    (void)ctx;
+    if (rl_wake_reason(L) != RL_WAKE_DONE)
+        return push_unfinished(L, rl_wake_reason(L));
+    if (lua_getiuservalue(L, 1, 1) != LUA_TTABLE)
+        return 0;
+    int values = lua_gettop(L);
+    lua_getfield(L, values, "n");
+    int count = (int)lua_tointeger(L, -1);
+    lua_pop(L, 1);
+    luaL_checkstack(L, count, "values of an operation");
+    for (int i = 1; i <= count; i++)
+        lua_rawgeti(L, values, i);
+    return count;
+}
+
+
+/* ... | nil, failure = op:wait([seconds]) */
+static int l_wait(lua_State *L)
+{
+    struct rl_op *op = luaL_checkudata(L, 1, "rille.Op");
+    return rl_park(L, op, rl_opt_ms(L, 2), 0, k_wait);
+}
+
+
+static const luaL_Reg functions[] = {
+    {"spawn", l_spawn}, {"running", l_running}, {"sleep", l_sleep}, {"now", l_now},
+    {"run", l_run},     {"op", l_op},           {NULL, NULL},
+};
+
+static const luaL_Reg task_methods[] = {
+    {"join", l_join},
+    {"cancel", l_cancel},
+    {"status", l_status},
+    {NULL, NULL},
+};
+
+static const luaL_Reg op_methods[] = {
+    {"complete", l_complete},
+    {"wait", l_wait},
+    {NULL, NULL},
+};
+
+
+int rl_open_task(lua_State *L)
+{
+    rl_core_class(L, "rille.Task", task_methods);
+    rl_core_class(L, "rille.Op", op_methods);
+    rl_core_functions(L, functions);
+    return 0;
+}

@@ -1,0 +1,118 @@
+/* task.h -- walk 9: coroutines that the runtime owns, and the one place that resumes them.
+ *
+ * A task runs until it parks on an operation. Completing the operation (from a libuv or curl
+ * callback, or from another task) only queues the task; it is resumed later, outside uv_run, by a
+ * turn of the engine. So C never calls into Lua from a callback, and lua_resume stands once in the
+ * whole program.
+ *
+ * Where parking is impossible (the main thread, a coroutine of the script's own, a metamethod, a
+ * sort callback) the same function turns the loop until its operation is done: blocking Lua works
+ * everywhere.
+ *
+ * Cancelling a task wakes it with a failure raised at its await. Code that catches it has
+ * RL_GRACE_MS to clean up; then the coroutine is closed. Tasks spawned by a cancelled task are
+ * cancelled with it.
+ */
+#ifndef RL_TASK_H
+#define RL_TASK_H
+
+#include "err.h"
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+enum { RL_GRACE_MS = 2000 };
+
+struct rl_engine; /* one per runtime: the loop, the tasks that are ready, what hangs on them */
+struct rl_task;   /* one coroutine of ours */
+
+/* One thing to wait for. Embedded in whatever completes it; that memory must outlive the wait,
+ * which a waiting C function guarantees by keeping the owner's userdata on its stack. Whoever
+ * frees it while a state is being closed completes it first. */
+struct rl_op {
+    bool done; /* set by rl_op_complete; its owner may clear it to be waited for again */
+    struct rl_task *waiters; /* tasks parked on it; kept by task.c */
+};
+
+/* Completes <op>: whoever waits becomes ready. Idempotent; safe in uv and curl callbacks. */
+void rl_op_complete(struct rl_op *op);
+
+/* Why a wait ended. */
+enum rl_wake {
+    RL_WAKE_DONE,    /* the operation completed */
+    RL_WAKE_TIMEOUT, /* the time ran out first */
+    RL_WAKE_STUCK    /* outside a task only: nothing is left that could complete it */
+};
+
+/* Waits for <op> (NULL: only for the time) for at most <timeout_ms> (negative: without limit), then
+ * continues in <k> with the same <ctx>, which asks rl_wake_reason. In a task it yields; elsewhere
+ * it turns the loop and returns what <k> returns. Always called as `return rl_park(...)`. When the
+ * task is cancelled <k> is not called: the failure is raised instead. */
+int rl_park(lua_State *L, struct rl_op *op, int64_t timeout_ms, lua_KContext ctx, lua_KFunction k);
+
+/* Inside <k>: why the wait ended. */
+enum rl_wake rl_wake_reason(lua_State *L);
+
+/* Opens an engine for the state of <L>: on <loop> when given, else on a loop of its own. Leaves
+ * its userdata on the stack; the caller keeps it in the registry, collecting it closes the engine.
+ * Raises when memory is missing. */
+struct rl_engine *rl_engine_open(lua_State *L, uv_loop_t *loop);
+
+/* The engine of a function that was registered with it as upvalue 1 (every one of rille.core). */
+struct rl_engine *rl_engine_of(lua_State *L);
+
+/* The loop that everything of this runtime runs on. */
+uv_loop_t *rl_engine_loop(struct rl_engine *engine);
+
+/* One turn: resumes what is ready, lets libuv work (waiting for events when <wait> and nothing is
+ * ready), resumes again. Returns whether anything is left that keeps the loop alive. */
+bool rl_engine_turn(lua_State *L, struct rl_engine *engine, bool wait);
+
+/* How many tasks have not ended; how many of them are ready to run. */
+size_t rl_engine_tasks(const struct rl_engine *engine);
+size_t rl_engine_ready(const struct rl_engine *engine);
+
+/* What other rooms hang on an engine, opened on first use; closed, before the loop, by <close>. */
+enum rl_slot { RL_SLOT_HTTP, RL_SLOT_EMBED, RL_SLOTS };
+void **rl_engine_slot(struct rl_engine *engine, enum rl_slot slot, void (*close)(void *));
+
+/* Starts the function and <nargs> arguments on top of the stack as a task; replaces them by the
+ * task's userdata (class "rille.Task"). Raises when memory is missing. */
+struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine, int nargs);
+
+/* Lets a task that was just spawned run at once, until it parks or ends. */
+void rl_task_start(lua_State *L, struct rl_task *task);
+
+/* The task that runs now on this very coroutine, or NULL. */
+struct rl_task *rl_task_running(lua_State *L, struct rl_engine *engine);
+
+/* Pushes the userdata of a task that has not ended. */
+void rl_task_push(lua_State *L, struct rl_task *task);
+
+/* The task at <index>; raises when it is none. */
+struct rl_task *rl_task_check(lua_State *L, int index);
+
+/* Completed when the task has ended; joins wait for it. */
+struct rl_op *rl_task_end(struct rl_task *task);
+
+/* Cancels the task and those it spawned, with the failure (any value) at stack index <reason>. */
+void rl_task_cancel(lua_State *L, struct rl_task *task, int reason);
+
+enum rl_task_state {
+    RL_TASK_READY,
+    RL_TASK_RUNNING,
+    RL_TASK_WAITING,
+    RL_TASK_DONE,
+    RL_TASK_FAILED,
+    RL_TASK_CANCELLED
+};
+enum rl_task_state rl_task_state(const struct rl_task *task);
+
+/* After its end: pushes what it returned, and returns how many values (RL_TASK_DONE); or pushes
+ * what was raised and the traceback (a string), and returns 2. <index> is the task's userdata. */
+int rl_task_results(lua_State *L, int index);
+
+#endif

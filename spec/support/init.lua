@@ -1,0 +1,12 @@
+--- init.lua -- busted's helper: every spec runs under the harness.
+---
+--- After each test the runtime must be as it was: no task, transfer or handle left, no registry slot taken. A test
+--- that waits is written `it("…", async(function() … end))`: its body runs as a task.
+local harness = require "spec.support.harness"
+
+if os.getenv "RILLE_GC" == "aggressive" then
+  collectgarbage("incremental", 1, 1000)
+  collectgarbage("setpause", 0)
+end
+
+harness.install(require "busted")
