@@ -52,9 +52,9 @@ local function pass(ok, ...)
 end
 
 
---- Calls fn so that an error unwinds it while it may still wait. Without it a coroutine that dies of
---- an error closes its to-be-closed variables where nothing can park, and a child process would be
---- killed without having been asked.
+--- Calls fn so that an error unwinds it while it may still wait. Without it a coroutine that dies
+--- of an error closes its to-be-closed variables where nothing can park, and a child process would
+--- be killed without having been asked.
 ---@async
 ---@param fn fun(...): any ...
 ---@return any ...    what fn returned; what it raises is raised, other errors than failures as one

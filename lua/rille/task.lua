@@ -1,8 +1,8 @@
 --- rille.task -- beside the walk: tasks side by side, and how to wait for several.
 ---
---- Invariant: all, map, race and timeout leave no task behind. Whatever way they are left (a result,
---- a failure, a cancel, an error) the tasks they started have ended, or are cancelled and within
---- their grace when nobody may wait any more.
+--- Invariant: all, map, race and timeout leave no task behind. Whatever way they are left (a
+--- result, a failure, a cancel, an error) the tasks they started have ended, or are cancelled and
+--- within their grace when nobody may wait any more.
 --- Source: N. J. Smith, "Notes on structured concurrency" (vorpus.org, 2018)
 
 local core = require "rille.core"
