@@ -32,13 +32,13 @@ local Server = {}
 Server.__index = Server
 
 local reasons <const> = {
-  [200] = "OK", [201] = "Created", [204] = "No Content", [400] = "Bad Request", [401] = "Unauthorized",
-  [403] = "Forbidden", [404] = "Not Found", [405] = "Method Not Allowed", [408] = "Request Timeout",
-  [409] = "Conflict", [413] = "Content Too Large", [417] = "Expectation Failed",
-  [422] = "Unprocessable Content", [429] = "Too Many Requests",
-  [431] = "Request Header Fields Too Large", [500] = "Internal Server Error",
-  [501] = "Not Implemented", [502] = "Bad Gateway", [503] = "Service Unavailable",
-  [504] = "Gateway Timeout", [505] = "HTTP Version Not Supported",
+  [200] = "OK", [201] = "Created", [204] = "No Content",
+  [400] = "Bad Request", [401] = "Unauthorized", [403] = "Forbidden", [404] = "Not Found",
+  [405] = "Method Not Allowed", [408] = "Request Timeout", [409] = "Conflict",
+  [413] = "Content Too Large", [417] = "Expectation Failed", [422] = "Unprocessable Content",
+  [429] = "Too Many Requests", [431] = "Request Header Fields Too Large",
+  [500] = "Internal Server Error", [501] = "Not Implemented", [502] = "Bad Gateway",
+  [503] = "Service Unavailable", [504] = "Gateway Timeout", [505] = "HTTP Version Not Supported",
 }
 
 
@@ -173,8 +173,8 @@ local function write_response(connection, request, response)
 end
 
 
---- Says what was wrong, then swallows what is still coming: closing at once would reset the connection and the
---- peer might never read the answer.
+--- Says what was wrong, then swallows what is still coming: closing at once would reset the
+--- connection and the peer might never read the answer.
 local function refuse_request(connection, problem)
   local closing = { version = "1.1", headers = { connection = "close" } }
   local response = { status = problem.status, headers = { "Content-Type: text/plain" },
@@ -192,7 +192,8 @@ local function handle(self, request)
   local ok, response = pcall(self._handler, request)
   if ok then return response end
   if failure.is(response) and response.code == "cancelled" then error(response, 0) end
-  return { status = 500, headers = { "Content-Type: text/plain" }, body = tostring(response) .. "\n" }
+  return { status = 500, headers = { "Content-Type: text/plain" },
+    body = tostring(response) .. "\n" }
 end
 
 
@@ -238,12 +239,15 @@ local function refuse_listen(host, port, message)
 end
 
 
---- Serves requests until `server:close()`. The handler runs in a task of its connection and may wait.
+--- Serves requests until `server:close()`. The handler runs in a task of its connection and may
+--- wait.
 ---@param handler fun(request: rille.httpd.Request): rille.httpd.Response
 ---@param settings? table    host (an address, default "127.0.0.1"), port (default 0: any free one),
----                          limits (max_head, max_headers, max_body in bytes; idle, head, body in seconds)
+---                          limits (max_head, max_headers, max_body in bytes; idle, head, body in
+---                          seconds)
 ---@return rille.httpd.Server? server
----@return rille.Failure? failure    code "connection": the port is in use, the address is not ours, …
+---@return rille.Failure? failure    code "connection": the port is in use, the address is not ours,
+---                                  …
 function httpd.serve(handler, settings)
   settings = options.check(settings, { host = "string", port = "integer", limits = "table" },
     "httpd.serve")
@@ -251,7 +255,9 @@ function httpd.serve(handler, settings)
   local self = setmetatable({ _handler = handler, _limits = settings.limits, _open = {},
     _listener = uv.new_tcp(), host = host, connections = 0, _closed = false }, Server)
   local ok, message = self._listener:bind(host, port)
-  if ok then ok, message = self._listener:listen(4096, function(...) on_connection(self, ...) end) end
+  if ok then
+    ok, message = self._listener:listen(4096, function(...) on_connection(self, ...) end)
+  end
   if not ok then
     self._listener:close()
     return refuse_listen(host, port, message)

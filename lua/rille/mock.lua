@@ -1,7 +1,7 @@
 --- rille.mock -- beside the walk: scripted models behind a real HTTP server.
 ---
---- What rille.script answers in process, this serves over TCP: the same bytes, cut and paced as the script says.
---- Any client of the API can talk to it.
+--- What rille.script answers in process, this serves over TCP: the same bytes, cut and paced as the
+--- script says. Any client of the API can talk to it.
 --- Invariant: an error is answered in the error form of the API, so that clients explain it.
 --- Source: https://platform.openai.com/docs/api-reference/chat and /models
 
@@ -17,7 +17,8 @@ local mock = {}
 ---@field url string          base URL for clients: ends in /v1
 ---@field host string
 ---@field port integer
----@field requests table[]    {method, path, query, headers, body (text), json (decoded body)} as they arrived
+---@field requests table[]    {method, path, query, headers, body (text), json (decoded body)} as
+---                           they arrived
 local Server = {}
 Server.__index = Server
 
@@ -33,7 +34,8 @@ local function pick(self, name)
   local model = self._models[name]
   if model then return model end
   local hint = options.hint(tostring(name), self._names)
-  return nil, refuse(404, "model_not_found", ("The model '%s' does not exist%s"):format(tostring(name), hint))
+  local message = ("The model '%s' does not exist%s"):format(tostring(name), hint)
+  return nil, refuse(404, "model_not_found", message)
 end
 
 
@@ -72,10 +74,11 @@ local function route(self, request)
     local pattern, method, answer = table.unpack(entry)
     if request.path:find(pattern) then
       if request.method == method then return answer(self, request) end
-      return refuse(405, "method_not_allowed", ("%s %s: use %s"):format(request.method, request.path, method))
+      return refuse(405, "method_not_allowed", ("use %s for %s"):format(method, request.path))
     end
   end
-  return refuse(404, "unknown_url", ("Unknown request URL: %s %s"):format(request.method, request.path))
+  return refuse(404, "unknown_url",
+    ("Unknown request URL: %s %s"):format(request.method, request.path))
 end
 
 
@@ -99,8 +102,10 @@ end
 
 
 --- Serves scripted models until `server:close()`. The loop must turn meanwhile: any await does.
----@param models rille.Script|table<string, rille.Script>    one for every model name, or several by name
----@param settings? table    host (default "127.0.0.1"), port (default 0: any free one), limits (see httpd.serve)
+---@param models rille.Script|table<string, rille.Script>    one for every model name, or several by
+---                                     name
+---@param settings? table    host (default "127.0.0.1"), port (default 0: any free one), limits (see
+---                          httpd.serve)
 ---@return rille.MockServer? server
 ---@return rille.Failure? failure    code "connection": the port is in use, …
 function mock.serve(models, settings)
@@ -110,7 +115,8 @@ function mock.serve(models, settings)
   local self = setmetatable({ requests = {}, _names = names_of(models) }, Server)
   self._single = script.is(models) and models or nil
   self._models = models
-  local listening, problem = httpd.serve(function(request) return route(self, request) end, settings)
+  local function answer(request) return route(self, request) end
+  local listening, problem = httpd.serve(answer, settings)
   if not listening then return nil, problem end
   self._httpd, self.host, self.port = listening, listening.host, listening.port
   local host = self.host:find(":", 1, true) and "[" .. self.host .. "]" or self.host

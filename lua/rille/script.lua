@@ -22,7 +22,8 @@ Script.__index = Script
 ---@alias rille.ScriptStep string|table|fun(request: table): rille.ScriptStep
 
 
---- Its callers call it without a tail call (the parentheses), so that level 3 is whoever wrote the step.
+--- Its callers call it without a tail call (the parentheses), so that level 3 is whoever wrote the
+--- step.
 local function make(name, step, more)
   for key, value in pairs(more or {}) do step[key] = value end
   steps.check(step, name, 3)
@@ -32,9 +33,10 @@ end
 
 --- A step that answers with text.
 ---@param text string
----@param more? table    delta (characters per chunk), chunks (the pieces themselves), finish_reason, usage
----                      (table or false), reasoning, refusal, logprobs, id, created, model, message (members added to
----                      it), headers, delay (seconds before the answer), pause (seconds between chunks)
+---@param more? table    delta (characters per chunk), chunks (the pieces themselves),
+---                      finish_reason, usage (table or false), reasoning, refusal, logprobs, id,
+---                      created, model, message (members added to it), headers, delay (seconds
+---                      before the answer), pause (seconds between chunks)
 ---@return rille.ScriptStep
 function script.text(text, more)
   if type(text) ~= "string" then error("script.text: string expected, got " .. type(text), 2) end
@@ -48,7 +50,9 @@ end
 ---@param more? table                as for script.text, and `text` for what is said beside the call
 ---@return rille.ScriptStep
 function script.call(name, arguments, more)
-  if type(name) ~= "string" then error("script.call: name: string expected, got " .. type(name), 2) end
+  if type(name) ~= "string" then
+    error("script.call: name: string expected, got " .. type(name), 2)
+  end
   return (make("script.call", { calls = { { name, arguments } } }, more))
 end
 
@@ -73,8 +77,9 @@ end
 
 
 --- A step that answers with these very bytes.
----@param fields table    body, status (default 200), headers, cuts (offsets of the pieces, or their size),
----                       delay, pause (seconds between the pieces), abort (true: the connection breaks after the body)
+---@param fields table    body, status (default 200), headers, cuts (offsets of the pieces, or their
+---                       size), delay, pause (seconds between the pieces), abort (true: the
+---                       connection breaks after the body)
 ---@return rille.ScriptStep
 function script.raw(fields)
   return (make("script.raw", { raw = fields }))
@@ -113,9 +118,9 @@ end
 
 --- Makes a scripted model. `rille.script{…}` is the same.
 ---
---- A step is a text, a table as the makers above return it, or a function that is given the request and
---- returns one. Besides the steps: name, model, loop (start again after the last step), created, delta and pause
---- (defaults for every step).
+--- A step is a text, a table as the makers above return it, or a function that is given the request
+--- and returns one. Besides the steps: name, model, loop (start again after the last step),
+--- created, delta and pause (defaults for every step).
 ---@param list table     the steps
 ---@return rille.Script
 function script.new(list)
@@ -205,8 +210,8 @@ function Script:__tostring()
 end
 
 
---- Reads a script from a file: a Lua file that returns a script, a list of steps, or a table of scripts by
---- model name; or a JSON file with a list of steps, or `{"steps": […], "model": …}`.
+--- Reads a script from a file: a Lua file that returns a script, a list of steps, or a table of
+--- scripts by model name; or a JSON file with a list of steps, or `{"steps": […], "model": …}`.
 ---@param path string
 ---@return rille.Script|table<string, rille.Script>|nil script
 ---@return rille.Failure? failure    names the file and, where there is one, the line

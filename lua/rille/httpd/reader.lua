@@ -1,7 +1,7 @@
 --- rille.httpd.reader -- beside the walk: requests out of a byte stream, strictly.
 ---
---- `source(seconds)` waits for the next bytes; it returns nil at the end of the stream or when the time
---- ran out. Everything else here is pure, so a spec feeds it strings.
+--- `source(seconds)` waits for the next bytes; it returns nil at the end of the stream or when the
+--- time ran out. Everything else here is pure, so a spec feeds it strings.
 --- Invariant: what is not exactly HTTP/1.1 is refused with a status, never guessed at; no peer
 --- decides how much memory we take.
 --- Source: RFC 9112 §2-§7, RFC 9110 §5.
@@ -115,7 +115,9 @@ local function parse_head(text, max_headers)
   local request, problem = parse_line(lines[1])
   if not request then return nil, problem end
   for i = 2, #lines do
-    if not add_header(request.headers, lines[i]) then return refuse(400, "malformed header field") end
+    if not add_header(request.headers, lines[i]) then
+      return refuse(400, "malformed header field")
+    end
   end
   if request.version == "1.1" and not request.headers.host then
     return refuse(400, "Host is missing")
@@ -191,12 +193,15 @@ end
 ---@async
 ---@param on_continue? fun()    called before the body when the peer waits for "100 Continue"
 ---@return rille.httpd.Request? request
----@return {status: integer, reason: string}? refusal   what to answer before closing; nil when the peer is done
+---@return {status: integer, reason: string}? refusal   what to answer before closing; nil when the
+---                                     peer is done
 function Reader:request(on_continue)
   local request, problem = self:_head()
   if not request then return nil, problem end
   local expects = request.headers.expect
-  if expects and expects:lower() ~= "100-continue" then return refuse(417, "unknown expectation") end
+  if expects and expects:lower() ~= "100-continue" then
+    return refuse(417, "unknown expectation")
+  end
   if expects and on_continue then on_continue() end
   local body, refusal = self:_body(request.headers)
   if not body then return nil, refusal end

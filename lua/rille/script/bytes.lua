@@ -1,8 +1,8 @@
 --- rille.script.bytes -- beside the walk: one step of a script as the bytes a server would send.
 ---
 --- Pure: an answer and the request in, a response `{status, headers, body, cuts, pause}` out.
---- Invariant: the chunk sequence is the one of the OpenAI API (role, deltas, finish, usage, [DONE]);
---- text is cut between characters, never inside one.
+--- Invariant: the chunk sequence is the one of the OpenAI API (role, deltas, finish, usage,
+--- [DONE]); text is cut between characters, never inside one.
 --- Source: https://platform.openai.com/docs/api-reference/chat-streaming; RFC 8259.
 
 local json = require "rille.json"
@@ -130,7 +130,9 @@ end
 
 
 local function add_call_deltas(deltas, answer)
-  local function add(call) deltas[#deltas + 1] = { delta = { tool_calls = json.array { call } } } end
+  local function add(call)
+    deltas[#deltas + 1] = { delta = { tool_calls = json.array { call } } }
+  end
   for i, call in ipairs(answer.calls or {}) do
     add(wire_call(call, i - 1))
     for _, fragment in ipairs(bytes.pieces(call.arguments, answer.delta)) do
@@ -161,6 +163,13 @@ local function content_length(content)
 end
 
 
+local function said_by(answer)
+  local length = #(answer.text or "") + #(answer.reasoning or "") + #(answer.refusal or "")
+  for _, call in ipairs(answer.calls or {}) do length = length + #call.arguments end
+  return length
+end
+
+
 --- What the script says about usage; where it says nothing, about four bytes a token.
 local function usage_of(answers, request)
   local given = answers[1].usage
@@ -170,8 +179,7 @@ local function usage_of(answers, request)
     prompt = prompt + 4 + content_length(message.content) // 4
   end
   for _, answer in ipairs(answers) do
-    completion = completion + #(answer.text or "") + #(answer.reasoning or "") + #(answer.refusal or "")
-    for _, call in ipairs(answer.calls or {}) do completion = completion + #call.arguments end
+    completion = completion + said_by(answer)
   end
   usage.prompt_tokens, usage.completion_tokens = prompt, completion // 4 + 1
   for name, value in pairs(given or {}) do usage[name] = value end
@@ -191,11 +199,13 @@ end
 --- One JSON text for each event of the stream, without [DONE].
 local function events_of(answers, request)
   local events, longest, all = {}, 0, {}
-  local wants_usage = type(request.stream_options) == "table" and request.stream_options.include_usage
+  local options = type(request.stream_options) == "table" and request.stream_options or {}
+  local wants_usage = options.include_usage
   local usage = wants_usage and json.null or nil
   local function add(choices, chunk_usage)
     local members = { choices = json.array(choices), usage = chunk_usage }
-    events[#events + 1] = json.encode(stamped(as_chunk, "chat.completion.chunk", answers[1], members))
+    local chunk = stamped(as_chunk, "chat.completion.chunk", answers[1], members)
+    events[#events + 1] = json.encode(chunk)
   end
   for i, answer in ipairs(answers) do
     all[i] = deltas_of(answer)
@@ -205,7 +215,8 @@ local function events_of(answers, request)
     for i, deltas in ipairs(all) do
       local entry = deltas[step]
       if entry then
-        add({ as_choice { index = i - 1, delta = entry.delta, logprobs = entry.logprobs or json.null,
+        add({ as_choice { index = i - 1, delta = entry.delta,
+          logprobs = entry.logprobs or json.null,
           finish_reason = entry.finish_reason or json.null } }, usage)
       end
     end

@@ -1,4 +1,5 @@
---- rille.script.file -- beside the walk: scripts that live in files, for `rille mock` and for tests.
+--- rille.script.file -- beside the walk: scripts that live in files, for `rille mock` and for
+--- tests.
 ---
 --- Invariant: every failure names the file, and the line where there is one.
 

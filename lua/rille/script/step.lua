@@ -110,8 +110,9 @@ local function fail(fields)
   if fields.retry_after then
     headers[#headers + 1] = ("Retry-After: %g"):format(fields.retry_after)
   end
-  local response = bytes.failure(status, { type = fields.type or usual[1],
-    code = fields.code or usual[2], message = fields.message or usual[3], param = fields.param }, headers)
+  local error_body = { type = fields.type or usual[1], code = fields.code or usual[2],
+    message = fields.message or usual[3], param = fields.param }
+  local response = bytes.failure(status, error_body, headers)
   response.delay = fields.delay
   return response
 end
@@ -121,7 +122,8 @@ local function raw(fields)
   local body, headers, cuts = fields.body or "", header_lines(fields.headers), fields.cuts
   if not has_header(headers, "content-type") then
     local streams = body:find("^%s*data:") or body:find("\ndata:", 1, true)
-    headers[#headers + 1] = "Content-Type: " .. (streams and "text/event-stream" or "application/json")
+    local type = streams and "text/event-stream" or "application/json"
+    headers[#headers + 1] = "Content-Type: " .. type
   end
   if math.type(cuts) == "integer" then
     local size = math.max(1, cuts)
@@ -163,8 +165,8 @@ end
 --- The response for a step.
 ---@param step string|table
 ---@param request table     the decoded request body
----@param settings {number: integer, calls: integer, model?: string, created: integer, delta?: integer, pause?: number}
----                         of the script; `calls` counts the calls that were given an id
+---@param settings table    of the script: number (of the request), calls (that were given an id so
+---                         far), model, created, delta, pause
 ---@return table response   {status, headers, body, cuts, delay, pause, abort}
 function steps.respond(step, request, settings)
   if type(step) == "string" then step = { text = step } end

@@ -1,0 +1,41 @@
+--- rille.cli.approve -- beside the walk: asks the person at the terminal about a tool call.
+---
+--- Invariant: without a terminal nothing is asked and nothing is allowed; the question shows the
+--- exact call.
+
+local json = require "rille.json"
+local printable = require "rille.printable"
+local terminal = require "rille.cli.terminal"
+
+local approve = {}
+
+
+local function question(call)
+  local arguments = call.arguments
+  if type(arguments) ~= "string" then arguments = json.encode(arguments) end
+  return ("Allow %s %s? [y/N] "):format(printable.line(call.name), printable.line(arguments))
+end
+
+
+--- The approval handler for `--approve`.
+---@param when? "ask"|"always"|"never"    default "ask"
+---@param lines? table                    terminal.lines(), when the command reads them anyway
+---@return fun(call: table): boolean, string?
+function approve.handler(when, lines)
+  if when == "always" then return function() return true end end
+  if when == "never" then return function() return false, "denied by --approve never" end end
+  if not terminal.is_tty(0) then
+    return function() return false, "denied: there is no terminal to ask at" end
+  end
+  return function(call)
+    io.stderr:write(question(call))
+    local reader = lines or terminal.lines()
+    local answer = (reader:next() or ""):lower()
+    if reader ~= lines then reader:close() end
+    if answer == "y" or answer == "yes" then return true end
+    return false, "denied by the user"
+  end
+end
+
+
+return approve

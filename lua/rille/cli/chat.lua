@@ -1,0 +1,122 @@
+--- rille.cli.chat -- beside the walk: `rille chat`, a conversation in the terminal.
+---
+--- Invariant: the transcript stays sendable: a failed or cancelled run does not end the
+--- conversation.
+
+local approve = require "rille.cli.approve"
+local interrupt = require "rille.cli.interrupt"
+local printer = require "rille.cli.printer"
+local run = require "rille.cli.run"
+local setup = require "rille.cli.setup"
+local status = require "rille.cli.status"
+local terminal = require "rille.cli.terminal"
+
+local chat = {
+  usage = "rille chat [flags]",
+  summary = "a conversation in the terminal; /help lists its commands",
+  flags = setup.flags,
+}
+
+local commands <const> = {
+  { "/help", "lists these commands" },
+  { "/new", "starts again with an empty transcript" },
+  { "/undo", "forgets the last exchange" },
+  { "/usage", "tokens used so far" },
+  { "/exit", "ends the conversation (Ctrl-D does too)" },
+}
+
+
+--- Drops everything from the last user message on.
+local function undo(transcript)
+  for i = #transcript, 1, -1 do
+    if transcript[i].role == "user" then return transcript:truncate(i - 1) end
+  end
+end
+
+
+local function show_help()
+  for _, row in ipairs(commands) do terminal.note(("%-8s %s"):format(row[1], row[2])) end
+end
+
+
+--- Obeys a line that begins with a slash. Returns false when the conversation is over.
+local function command(state, line)
+  local word = line:match("^/%S+")
+  if word == "/exit" or word == "/quit" then return false end
+  if word == "/new" then
+    state.transcript = require("rille.transcript").new()
+  elseif word == "/undo" then
+    undo(state.transcript)
+  elseif word == "/usage" then
+    terminal.note(("%d tokens in %d requests"):format(state.tokens, state.requests))
+  elseif word == "/help" then
+    show_help()
+  else
+    terminal.note(("unknown command %s; /help lists them"):format(terminal.clean(word)))
+  end
+  return true
+end
+
+
+local function answer(state, line)
+  state.options.transcript = state.transcript
+  local prompt, problem = setup.prompt(line, state.files)
+  if not prompt then return status.report(problem) end
+  state.files = nil
+  state.printer:reset()
+  local reply
+  reply, problem = run.show(state.agent, prompt, state.options, state.printer)
+  local usage = reply and reply.usage or problem.reply and problem.reply.usage or {}
+  state.tokens = state.tokens + (usage.total_tokens or 0)
+  state.requests = state.requests + (usage.requests or 0)
+  if not reply then status.report(problem) end
+end
+
+
+--- The next line of the person; nil at the end of input or at Ctrl-C.
+local function read_line(state)
+  if terminal.is_tty(0) then io.stderr:write(state.paint("bold", "> ")) end
+  local guard <close> = interrupt.guard(function() state.lines:close() end)
+  local line = state.lines:next()
+  state.interrupted = guard.hit
+  return line
+end
+
+
+local function converse(state)
+  for line in read_line, state do
+    if line:sub(1, 1) == "/" then
+      if not command(state, line) then break end
+    elseif line:find("%S") then
+      answer(state, line)
+    end
+  end
+  state.lines:close()
+  return state.interrupted and status.interrupted or status.answered
+end
+
+
+---@async
+---@param values table<string, any>
+---@param operands string[]
+---@return integer? status
+---@return rille.Failure? failure
+function chat.run(values, operands)
+  if operands[1] then return status.misused("chat takes no prompt; use rille ask") end
+  local agent, problem = setup.agent(values)
+  if not agent then return nil, problem end
+  local options
+  options, problem = setup.run_options(values)
+  if not options then return nil, problem end
+  local lines = terminal.lines()
+  options.approve = approve.handler(values.approve, lines)
+  return converse {
+    agent = agent, options = options, lines = lines, files = values.file, tokens = 0, requests = 0,
+    transcript = require("rille.transcript").new(), paint = terminal.painter(values["no-color"]),
+    printer = printer.new { format = values.format, stream = not values["no-stream"],
+      quiet = values.quiet, verbose = values.verbose, color = not values["no-color"] },
+  }
+end
+
+
+return chat

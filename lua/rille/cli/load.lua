@@ -1,0 +1,134 @@
+--- rille.cli.load -- beside the walk: Lua files that the command line names: scripts, tools,
+--- agents.
+---
+--- Invariant: what is wrong with a file is told with its name, and with the line where there is
+--- one.
+
+local failure = require "rille.failure"
+local json = require "rille.json"
+local status = require "rille.cli.status"
+
+local loader = {}
+
+
+--- The bytes of a file; "-" is standard input.
+---@param path string
+---@return string? bytes
+---@return rille.Failure? failure    exit status 2
+function loader.read(path)
+  if path == "-" then return io.stdin:read("a") end
+  local handle, message = io.open(path, "rb")
+  if not handle then return status.misused("cannot open " .. message) end
+  local bytes <const> = handle:read("a")
+  handle:close()
+  if not bytes then return status.misused(("cannot read %s"):format(path)) end
+  return bytes
+end
+
+
+--- Compiles Lua text; a first line that begins with # is skipped.
+---@param text string
+---@param name string    chunk name, as for load
+---@return function? chunk
+---@return rille.Failure? failure    file:line: what the compiler says
+function loader.compile(text, name)
+  local chunk, message = load((text:gsub("^#[^\n]*", "")), name, "t")
+  if chunk then return chunk end
+  return nil, failure.new("internal", message)
+end
+
+
+--- What a Lua file returns.
+---@async
+---@param path string
+---@return any value
+---@return rille.Failure? failure
+function loader.value(path)
+  local text, problem = loader.read(path)
+  if not text then return nil, problem end
+  local chunk
+  chunk, problem = loader.compile(text, "@" .. path)
+  if not chunk then return nil, problem end
+  local ok, value = pcall(chunk, path)
+  if not ok then return nil, failure.from(value) end
+  if value == nil then return nil, failure.new("internal", path .. ": returns nothing") end
+  return value
+end
+
+
+--- Adds the tools in `value` (a tool, a list of them, or a function that makes one) to `list`.
+local function collect(list, value, path)
+  local tool = require "rille.tool"
+  if type(value) == "function" then value = value() end
+  if tool.is(value) then
+    list[#list + 1] = value
+    return true
+  end
+  if type(value) ~= "table" or #value == 0 then
+    return nil, failure.new("internal", path .. ": returns no tool")
+  end
+  for _, one in ipairs(value) do
+    local ok, problem = collect(list, one, path)
+    if not ok then return nil, problem end
+  end
+  return true
+end
+
+
+--- The tools of several files, in their order.
+---@async
+---@param paths string[]
+---@return rille.Tool[]? tools
+---@return rille.Failure? failure
+function loader.tools(paths)
+  local list = {}
+  for _, path in ipairs(paths) do
+    local value, problem = loader.value(path)
+    if value == nil then return nil, problem end
+    local ok
+    ok, problem = collect(list, value, path)
+    if not ok then return nil, problem end
+  end
+  return list
+end
+
+
+--- A schema: a JSON file, or a Lua file that returns one (also as an ordered list of parameters).
+---@async
+---@param path string
+---@return table? schema
+---@return rille.Failure? failure
+function loader.schema(path)
+  if not path:match("%.json$") then return loader.value(path) end
+  local text, problem = loader.read(path)
+  if not text then return nil, problem end
+  local value
+  value, problem = json.decode(text)
+  if type(value) ~= "table" then
+    local why = problem and problem.message or "an object expected"
+    return status.misused(("%s: %s"):format(path, why))
+  end
+  return value
+end
+
+
+--- `key=value` words as a table; a value that is JSON is taken as such, anything else as text.
+---@param words string[]
+---@param is_text? fun(key: string): boolean    keys whose value is always text
+---@return table? values
+---@return rille.Failure? failure
+function loader.pairs(words, is_text)
+  local values = {}
+  for _, word in ipairs(words or {}) do
+    local key, text = word:match("^([^=]+)=(.*)$")
+    if not key then return status.misused(("key=value expected, got '%s'"):format(word)) end
+    local value
+    if not (is_text and is_text(key)) then value = json.decode(text) end
+    if value == nil then value = text end
+    values[key] = value
+  end
+  return values
+end
+
+
+return loader
