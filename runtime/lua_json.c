@@ -1,0 +1,289 @@
+/* lua_json.c -- beside the walk: core.json_encode, core.json_decode and what the other seams share.
+ *
+ * A tree is owned by a userdata before the first Lua value is made from it, so no error loses it.
+ * The encoder itself is lua_json_encode.c. See lua_json.h.
+ */
+#include "lua_json.h"
+
+#include "base64.h"
+#include "lua_core.h"
+
+#include <math.h>
+#include <string.h>
+
+#define TREE "rille.json.tree" /* metatable of the userdata that owns a tree */
+#define BUF  "rille.buf"       /* and of the one that owns a buffer */
+
+const char rl_lua_json_slots[RL_JSON_SLOTS] = "";
+
+
+/* ------------------------------------------------------------------ owners */
+
+static int l_tree_gc(lua_State *L)
+{
+    cJSON **tree = lua_touserdata(L, 1);
+    cJSON_Delete(*tree);
+    *tree = NULL;
+    return 0;
+}
+
+
+cJSON **rl_lua_push_tree(lua_State *L)
+{
+    cJSON **tree = lua_newuserdatauv(L, sizeof(cJSON *), 0);
+    *tree = NULL;
+    luaL_setmetatable(L, TREE);
+    return tree;
+}
+
+
+static int l_buf_gc(lua_State *L)
+{
+    rl_buf_free(lua_touserdata(L, 1));
+    return 0;
+}
+
+
+struct rl_buf *rl_lua_push_buf(lua_State *L, size_t max_bytes)
+{
+    struct rl_buf *buf = lua_newuserdatauv(L, sizeof(*buf), 0);
+    rl_buf_init(buf, max_bytes);
+    luaL_setmetatable(L, BUF);
+    return buf;
+}
+
+
+void rl_lua_push_array_metatable(lua_State *L)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &rl_lua_json_slots[RL_JSON_SLOT_ARRAY]);
+}
+
+
+/* ------------------------------------------------------------------ cJSON to Lua */
+
+void rl_lua_push_carried(lua_State *L, const char *carried)
+{
+    if (strpbrk(carried, "\xC0\xED") == NULL) { /* json.h: else it is plain already */
+        lua_pushstring(L, carried);
+        return;
+    }
+    size_t len = strlen(carried);
+    struct rl_buf *plain = rl_lua_push_buf(L, len);
+    if (rl_json_plain(plain, carried, len) != RL_OK)
+        luaL_error(L, "not enough memory");
+    lua_pushlstring(L, plain->data, plain->len);
+    rl_buf_free(plain);
+    lua_remove(L, -2);
+}
+
+
+/* An integer where Lua can hold it exactly, else the nearest double. Beyond 2^53 only what was
+ * written as an integer counts as one: 1e17 stays a double. */
+static void push_number(lua_State *L, const cJSON *item)
+{
+    const double exact = 9007199254740992.0; /* 2^53 */
+    double number = 0;
+    int64_t integer = 0;
+    if (!cJSON_IsNumber(item)) {
+        bool whole = strpbrk(item->valuestring, ".eE") == NULL;
+        if (whole && rl_json_integer(item, &integer)) {
+            lua_pushinteger(L, integer);
+            return;
+        }
+        if (!rl_json_double(item, &number))
+            luaL_error(L, "not enough memory");
+        lua_pushnumber(L, number);
+        return;
+    }
+    number = item->valuedouble;
+    bool negative_zero = number == 0 && signbit(number);
+    if (fabs(number) <= exact && number == floor(number) && !negative_zero)
+        lua_pushinteger(L, (lua_Integer)number);
+    else
+        lua_pushnumber(L, number);
+}
+
+
+static int count_children(const cJSON *item)
+{
+    int count = 0;
+    for (const cJSON *child = item->child; child != NULL; child = child->next)
+        count++;
+    return count;
+}
+
+
+static void push_array(lua_State *L, const cJSON *array, bool nulls)
+{
+    lua_createtable(L, count_children(array), 0);
+    lua_Integer i = 0;
+    for (const cJSON *child = array->child; child != NULL; child = child->next) {
+        rl_lua_push_json(L, child, nulls);
+        lua_rawseti(L, -2, ++i);
+    }
+    rl_lua_push_array_metatable(L);
+    lua_setmetatable(L, -2);
+}
+
+
+static void push_object(lua_State *L, const cJSON *object, bool nulls)
+{
+    lua_createtable(L, 0, count_children(object));
+    for (const cJSON *child = object->child; child != NULL; child = child->next) {
+        rl_lua_push_carried(L, child->string);
+        rl_lua_push_json(L, child, nulls);
+        lua_rawset(L, -3);
+    }
+}
+
+
+int rl_lua_push_json(lua_State *L, const cJSON *item, bool nulls)
+{
+    luaL_checkstack(L, 6, "JSON nested too deep");
+    const char *text = rl_json_text(item);
+    if (text != NULL)
+        rl_lua_push_carried(L, text);
+    else if (rl_json_is_number(item))
+        push_number(L, item);
+    else if (cJSON_IsObject(item))
+        push_object(L, item, nulls);
+    else if (cJSON_IsArray(item))
+        push_array(L, item, nulls);
+    else if (cJSON_IsBool(item))
+        lua_pushboolean(L, cJSON_IsTrue(item));
+    else if (nulls)
+        lua_pushlightuserdata(L, NULL);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+
+/* ------------------------------------------------------------------ functions */
+
+/* json = core.json_encode(value) */
+static int l_json_encode(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    struct rl_buf *out = rl_lua_push_buf(L, RL_LUA_JSON_BYTES);
+    rl_lua_encode_json(L, 1, out);
+    lua_pushlstring(L, out->data, out->len);
+    rl_buf_free(out);
+    return 1;
+}
+
+
+static bool option(lua_State *L, const char *name, bool otherwise)
+{
+    if (lua_isnoneornil(L, 2))
+        return otherwise;
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_pushstring(L, name);
+    bool value = lua_rawget(L, 2) == LUA_TNIL ? otherwise : lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return value;
+}
+
+
+/* value | nil, failure = core.json_decode(text [, {nulls = true, unique_keys = false}]) */
+static int l_json_decode(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TSTRING);
+    bool nulls = option(L, "nulls", true);
+    unsigned flags = option(L, "unique_keys", false) ? RL_JSON_UNIQUE_KEYS : 0;
+    struct rl_err err = {0};
+    size_t len = 0;
+    const char *text = lua_tolstring(L, 1, &len);
+    cJSON **tree = rl_lua_push_tree(L);
+    *tree = rl_json_parse(text, len, NULL, flags, &err);
+    if (*tree == NULL)
+        return rl_push_err(L, &err);
+    rl_lua_push_json(L, *tree, nulls);
+    cJSON_Delete(*tree);
+    *tree = NULL;
+    return 1;
+}
+
+
+/* text = core.base64(bytes) */
+static int l_base64(lua_State *L)
+{
+    size_t len = 0;
+    const char *bytes = luaL_checklstring(L, 1, &len);
+    struct rl_buf *out = rl_lua_push_buf(L, RL_LUA_JSON_BYTES);
+    if (rl_base64_encode(out, bytes, len) != RL_OK)
+        return luaL_error(L, "too many bytes for base64");
+    lua_pushlstring(L, out->data, out->len);
+    rl_buf_free(out);
+    return 1;
+}
+
+
+/* bytes | nil, failure = core.base64_decode(text | list of pieces) */
+static int l_base64_decode(lua_State *L)
+{
+    static const struct rl_err bad = {RL_ESYNTAX, "not base64"};
+    bool pieces = lua_istable(L, 1);
+    lua_Integer count = pieces ? (lua_Integer)lua_rawlen(L, 1) : 1;
+    struct rl_base64 decoder;
+    rl_base64_init(&decoder);
+    struct rl_buf *out = rl_lua_push_buf(L, RL_LUA_JSON_BYTES);
+    for (lua_Integer i = 1; i <= count; i++) {
+        size_t len = 0;
+        if (pieces)
+            lua_rawgeti(L, 1, i);
+        const char *text = luaL_checklstring(L, pieces ? -1 : 1, &len);
+        if (rl_base64_decode(&decoder, out, text, len) != RL_OK)
+            return rl_push_err(L, &bad);
+        lua_settop(L, 2);
+    }
+    if (rl_base64_finish(&decoder, out) != RL_OK)
+        return rl_push_err(L, &bad);
+    lua_pushlstring(L, out->data != NULL ? out->data : "", out->len);
+    rl_buf_free(out);
+    return 1;
+}
+
+
+/* ------------------------------------------------------------------ opening */
+
+static const luaL_Reg functions[] = {
+    {"json_encode", l_json_encode},
+    {"json_decode", l_json_decode},
+    {"base64", l_base64},
+    {"base64_decode", l_base64_decode},
+    {NULL, NULL},
+};
+
+static const luaL_Reg tree_methods[] = {{"__gc", l_tree_gc}, {NULL, NULL}};
+static const luaL_Reg buf_methods[] = {{"__gc", l_buf_gc}, {NULL, NULL}};
+
+
+/* core[name] = registry[slot] = {__jsontype = type} */
+static void open_metatable(lua_State *L, enum rl_lua_json_slot slot, const char *name,
+                           const char *type)
+{
+    lua_createtable(L, 0, 1);
+    lua_pushstring(L, type);
+    lua_setfield(L, -2, "__jsontype");
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &rl_lua_json_slots[slot]);
+    lua_setfield(L, -2, name);
+}
+
+
+int rl_open_json(lua_State *L)
+{
+    rl_core_class(L, TREE, tree_methods);
+    rl_core_class(L, BUF, buf_methods);
+    rl_core_functions(L, functions);
+    lua_pushlightuserdata(L, NULL);
+    lua_setfield(L, -2, "null");
+    open_metatable(L, RL_JSON_SLOT_ARRAY, "array_metatable", "array");
+    open_metatable(L, RL_JSON_SLOT_OBJECT, "object_metatable", "object");
+    lua_pushliteral(L, "__jsontype");
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &rl_lua_json_slots[RL_JSON_SLOT_TYPE]);
+    lua_pushliteral(L, "__jsonorder");
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &rl_lua_json_slots[RL_JSON_SLOT_ORDER]);
+    return 0;
+}

@@ -1,0 +1,307 @@
+/* lua_transcript.c -- beside the walk: core.transcript and its methods. See transcript.h; docs in
+ * transcript.lua.
+ *
+ * Every message that enters is checked and encoded here, once; what comes out is decoded anew, so
+ * nobody can change what was said.
+ */
+#include "lua_transcript.h"
+
+#include "json.h"
+#include "lua_core.h"
+#include "lua_json.h"
+
+#include <string.h>
+
+#define TRANSCRIPT "rille.Transcript"
+
+/* Our own text: only the nesting is bounded. */
+static const struct rl_json_limits own_limits = {SIZE_MAX, RL_LUA_JSON_DEPTH, SIZE_MAX};
+
+
+struct rl_transcript *rl_check_transcript(lua_State *L, int arg)
+{
+    return luaL_checkudata(L, arg, TRANSCRIPT);
+}
+
+
+static struct rl_transcript *push_transcript(lua_State *L)
+{
+    struct rl_transcript *transcript = lua_newuserdatauv(L, sizeof(*transcript), 0);
+    rl_transcript_init(transcript);
+    luaL_setmetatable(L, TRANSCRIPT);
+    return transcript;
+}
+
+
+static void check_memory(lua_State *L, int code)
+{
+    if (code != RL_OK)
+        luaL_error(L, "not enough memory");
+}
+
+
+/* 1 and up from the front, -1 and down from the end -> from 0; false when there is none. */
+static bool find_index(const struct rl_transcript *transcript, lua_Integer i, size_t *found)
+{
+    lua_Integer count = (lua_Integer)transcript->count;
+    if (i < 0)
+        i += count + 1;
+    if (i < 1 || i > count)
+        return false;
+    *found = (size_t)(i - 1);
+    return true;
+}
+
+
+/* The message that argument 2 of a method names, from 0. Look last: collecting garbage can run a
+ * finaliser that shortens the transcript. */
+static size_t check_index(lua_State *L, const struct rl_transcript *transcript)
+{
+    lua_Integer i = luaL_checkinteger(L, 2);
+    size_t found = 0;
+    if (!find_index(transcript, i, &found))
+        luaL_error(L, "bad argument #1 (no message %I in a transcript of %I)", (LUAI_UACINT)i,
+                   (LUAI_UACINT)transcript->count);
+    return found;
+}
+
+
+/* The message in the table at <arg>, encoded; raises when it is none, calling it <name>. NULL without
+ * memory. Leaves the stack as it was. */
+static struct rl_message_text *check_message(lua_State *L, int arg, const char *name)
+{
+    int top = lua_gettop(L);
+    if (!lua_istable(L, arg))
+        luaL_error(L, "%s: table expected, got %s", name, luaL_typename(L, arg));
+    arg = lua_absindex(L, arg);
+    lua_pushliteral(L, "role");
+    if (lua_rawget(L, arg) != LUA_TSTRING)
+        luaL_error(L, "%s: a role (string) expected, got %s", name, luaL_typename(L, -1));
+    const char *role = lua_tostring(L, -1);
+    struct rl_buf *text = rl_lua_push_buf(L, RL_LUA_JSON_BYTES);
+    rl_lua_encode_json(L, arg, text);
+    struct rl_message_text *message = rl_message_text_new(text->data, text->len, role);
+    rl_buf_free(text);
+    lua_settop(L, top);
+    return message;
+}
+
+
+/* Pushes a decoded copy of message <index>, nil when there is none. The owner of the tree comes
+ * first, so that nothing allocates in Lua between finding the message and being done with it. */
+static void push_message(lua_State *L, const struct rl_transcript *transcript, lua_Integer index)
+{
+    struct rl_err err = {0};
+    size_t i = 0;
+    cJSON **tree = rl_lua_push_tree(L);
+    if (find_index(transcript, index, &i)) {
+        const struct rl_message_text *message = transcript->entries[i].message;
+        *tree = rl_json_parse(message->text, message->len, &own_limits, 0, &err);
+        if (*tree == NULL)
+            luaL_error(L, "%s", err.message);
+    }
+    rl_lua_push_json(L, *tree, false);
+    cJSON_Delete(*tree);
+    *tree = NULL;
+    lua_remove(L, -2);
+}
+
+
+/* transcript = core.transcript([messages]) */
+static int l_transcript(lua_State *L)
+{
+    lua_settop(L, 1);
+    bool given = !lua_isnil(L, 1);
+    if (given)
+        luaL_checktype(L, 1, LUA_TTABLE);
+    struct rl_transcript *transcript = push_transcript(L);
+    lua_Integer count = given ? (lua_Integer)lua_rawlen(L, 1) : 0;
+    for (lua_Integer i = 1; i <= count; i++) {
+        const char *name = lua_pushfstring(L, "messages[%I]", (LUAI_UACINT)i);
+        lua_rawgeti(L, 1, i);
+        check_memory(L, rl_transcript_append(transcript, check_message(L, -1, name)));
+        lua_pop(L, 2);
+    }
+    return 1;
+}
+
+
+/* transcript = transcript:append(message) */
+static int l_append(lua_State *L)
+{
+    struct rl_transcript *transcript = rl_check_transcript(L, 1);
+    check_memory(L, rl_transcript_append(transcript, check_message(L, 2, "message")));
+    lua_settop(L, 1);
+    return 1;
+}
+
+
+/* transcript = transcript:replace(i, message) */
+static int l_replace(lua_State *L)
+{
+    struct rl_transcript *transcript = rl_check_transcript(L, 1);
+    check_index(L, transcript);
+    struct rl_message_text *message = check_message(L, 3, "message");
+    check_memory(L, message != NULL ? RL_OK : RL_ENOMEM);
+    size_t i = 0; /* looked up again: collecting garbage may have shortened the transcript */
+    if (find_index(transcript, lua_tointeger(L, 2), &i))
+        rl_transcript_replace(transcript, i, message);
+    else
+        rl_message_text_unref(message);
+    lua_settop(L, 1);
+    return 1;
+}
+
+
+/* transcript = transcript:truncate(n) */
+static int l_truncate(lua_State *L)
+{
+    struct rl_transcript *transcript = rl_check_transcript(L, 1);
+    lua_Integer count = luaL_checkinteger(L, 2);
+    luaL_argcheck(L, count >= 0, 2, "number of messages, 0 or more");
+    if ((lua_Unsigned)count < transcript->count)
+        rl_transcript_truncate(transcript, (size_t)count);
+    lua_settop(L, 1);
+    return 1;
+}
+
+
+/* clone = transcript:clone() */
+static int l_clone(lua_State *L)
+{
+    struct rl_transcript *transcript = rl_check_transcript(L, 1);
+    check_memory(L, rl_transcript_clone(push_transcript(L), transcript));
+    return 1;
+}
+
+
+/* list = transcript:messages() */
+static int l_messages(lua_State *L)
+{
+    struct rl_transcript *transcript = rl_check_transcript(L, 1);
+    lua_createtable(L, (int)transcript->count, 0);
+    rl_lua_push_array_metatable(L);
+    lua_setmetatable(L, -2);
+    for (lua_Integer i = 1; (size_t)i <= transcript->count; i++) {
+        push_message(L, transcript, i);
+        lua_rawseti(L, -2, i);
+    }
+    return 1;
+}
+
+
+static int push_wire(lua_State *L, const struct rl_transcript *transcript, const char *key)
+{
+    struct rl_buf *out = rl_lua_push_buf(L, SIZE_MAX / 4);
+    rl_buf_reserve(out, rl_transcript_wire_size(transcript, key) + 2);
+    rl_buf_addc(out, '[');
+    rl_transcript_add_wire(transcript, key, out);
+    check_memory(L, rl_buf_addc(out, ']'));
+    lua_pushlstring(L, out->data, out->len);
+    rl_buf_free(out);
+    return 1;
+}
+
+
+/* json = transcript:encode() */
+static int l_encode(lua_State *L)
+{
+    return push_wire(L, rl_check_transcript(L, 1), NULL);
+}
+
+
+/* json = transcript:wire([key]) */
+static int l_wire(lua_State *L)
+{
+    return push_wire(L, rl_check_transcript(L, 1), luaL_optstring(L, 2, NULL));
+}
+
+
+/* index | nil = transcript:unwired(key [, from]) */
+static int l_unwired(lua_State *L)
+{
+    struct rl_transcript *transcript = rl_check_transcript(L, 1);
+    const char *key = luaL_checkstring(L, 2);
+    lua_Integer from = luaL_optinteger(L, 3, 1);
+    luaL_argcheck(L, from >= 1, 3, "index of a message, 1 or more");
+    size_t found = rl_transcript_unwired(transcript, key, (size_t)(from - 1));
+    if (found == transcript->count)
+        lua_pushnil(L);
+    else
+        lua_pushinteger(L, (lua_Integer)found + 1);
+    return 1;
+}
+
+
+/* transcript:set_wire(i, key, json | nil) */
+static int l_set_wire(lua_State *L)
+{
+    struct rl_transcript *transcript = rl_check_transcript(L, 1);
+    size_t len = 0;
+    const char *key = luaL_checkstring(L, 3);
+    const char *text = luaL_optlstring(L, 4, NULL, &len);
+    size_t i = check_index(L, transcript);
+    check_memory(L, rl_transcript_set_wire(transcript, i, key, text, len));
+    return 0;
+}
+
+
+/* message | method | nil = transcript[key] */
+static int l_index(lua_State *L)
+{
+    struct rl_transcript *transcript = rl_check_transcript(L, 1);
+    if (lua_isinteger(L, 2)) {
+        push_message(L, transcript, lua_tointeger(L, 2));
+        return 1;
+    }
+    luaL_getmetatable(L, TRANSCRIPT);
+    lua_pushvalue(L, 2);
+    lua_rawget(L, -2);
+    return 1;
+}
+
+
+/* count = #transcript */
+static int l_len(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)rl_check_transcript(L, 1)->count);
+    return 1;
+}
+
+
+static int l_tostring(lua_State *L)
+{
+    struct rl_transcript *transcript = rl_check_transcript(L, 1);
+    lua_pushfstring(L, "rille.Transcript (%I messages)", (LUAI_UACINT)transcript->count);
+    return 1;
+}
+
+
+static int l_gc(lua_State *L)
+{
+    rl_transcript_free(rl_check_transcript(L, 1));
+    return 0;
+}
+
+
+static const luaL_Reg methods[] = {
+    {"append", l_append},   {"replace", l_replace},   {"truncate", l_truncate},
+    {"clone", l_clone},     {"messages", l_messages}, {"encode", l_encode},
+    {"unwired", l_unwired}, {"set_wire", l_set_wire}, {"wire", l_wire},
+    {"__len", l_len},       {"__gc", l_gc},           {"__tostring", l_tostring},
+    {NULL, NULL},
+};
+
+static const luaL_Reg functions[] = {{"transcript", l_transcript}, {NULL, NULL}};
+
+
+int rl_open_transcript(lua_State *L)
+{
+    static const luaL_Reg index[] = {{"__index", l_index}, {NULL, NULL}};
+    rl_core_class(L, TRANSCRIPT, methods);
+    luaL_getmetatable(L, TRANSCRIPT);
+    rl_core_functions(L, index); /* takes the place of the plain __index */
+    lua_pop(L, 1);
+    rl_core_functions(L, functions);
+    return 0;
+}

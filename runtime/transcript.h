@@ -1,0 +1,77 @@
+/* transcript.h -- beside the walk: the ordered messages of one conversation, each encoded once.
+ *
+ * A message is immutable JSON text and shared by every transcript that holds it, so cloning copies
+ * pointers and a request is joined from bytes that stand already. Beside each message a transcript
+ * keeps the form that one server wants ("wire form") under the name of that server's profile
+ * ("key"); another key replaces it. A form may depend on the messages around it (servers want some
+ * merged), which is why it belongs to the place in the transcript and not to the message.
+ */
+#ifndef RL_TRANSCRIPT_H
+#define RL_TRANSCRIPT_H
+
+#include "buf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct rl_wire_form;
+
+struct rl_message_text {
+    size_t refs;
+    const char *role; /* NUL-terminated plain bytes */
+    size_t len;       /* of the text */
+    char text[];      /* JSON, NUL-terminated; the role stands behind it */
+};
+
+struct rl_transcript_entry {
+    struct rl_message_text *message;
+    struct rl_wire_form *form; /* for one key, or NULL */
+};
+
+/* Caller's storage, rl_transcript_init to _free. */
+struct rl_transcript {
+    struct rl_transcript_entry *entries;
+    size_t count;
+    size_t cap;
+};
+
+/* A message with one reference; NULL without memory. <text> is the JSON of an object with <role>.
+ */
+struct rl_message_text *rl_message_text_new(const char *text, size_t len, const char *role);
+void rl_message_text_unref(struct rl_message_text *message);
+
+void rl_transcript_init(struct rl_transcript *transcript);
+void rl_transcript_free(struct rl_transcript *transcript);
+
+/* Appends a message and takes over the caller's reference, also on failure. <message> NULL, as a
+ * failed _new gives it, is RL_ENOMEM. Returns 0 or RL_ENOMEM. */
+int rl_transcript_append(struct rl_transcript *transcript, struct rl_message_text *message);
+
+/* Puts <message> in the place of number <i> (from 0, below count); takes over the reference. */
+void rl_transcript_replace(struct rl_transcript *transcript, size_t i,
+                           struct rl_message_text *message);
+
+/* Keeps the first <count> messages. The wire form of the last one is made anew. */
+void rl_transcript_truncate(struct rl_transcript *transcript, size_t count);
+
+/* Makes the empty <to> hold what <from> holds, forms included. Returns 0 or RL_ENOMEM. */
+int rl_transcript_clone(struct rl_transcript *to, const struct rl_transcript *from);
+
+/* Keeps <text> as the wire form of message <i> for <key>: the JSON of one message, of several
+ * joined with commas, or "" for none (it went into another one's form). NULL: the neutral text
+ * serves. Returns 0 or RL_ENOMEM. */
+int rl_transcript_set_wire(struct rl_transcript *transcript, size_t i, const char *key,
+                           const char *text, size_t len);
+
+/* The number of the first message from <from> on without a wire form for <key>, or count. */
+size_t rl_transcript_unwired(const struct rl_transcript *transcript, const char *key, size_t from);
+
+/* Appends the messages' forms for <key> (the neutral text where there is none, and for NULL),
+ * joined with commas and WITHOUT the brackets of the array. Returns the buffer's status. */
+int rl_transcript_add_wire(const struct rl_transcript *transcript, const char *key,
+                           struct rl_buf *out);
+
+/* The bytes that rl_transcript_add_wire appends. */
+size_t rl_transcript_wire_size(const struct rl_transcript *transcript, const char *key);
+
+#endif
