@@ -74,18 +74,28 @@ function log.secret(value)
 end
 
 
+--- Splits the text at the first secret of the list and treats the pieces with the others, so that no
+--- replacement is looked at again.
+local function redact_from(text, index)
+  local secret = secrets[index]
+  if not secret or text == "" then return text end
+  local pieces, start = {}, 1
+  local from, to = text:find(secret, start, true)
+  while from do
+    pieces[#pieces + 1] = redact_from(text:sub(start, from - 1), index + 1)
+    start = to + 1
+    from, to = text:find(secret, start, true)
+  end
+  pieces[#pieces + 1] = redact_from(text:sub(start), index + 1)
+  return table.concat(pieces, "[secret]")
+end
+
+
 --- Replaces every registered secret in `text` by `[secret]`.
 ---@param text string
 ---@return string
 function log.redact(text)
-  for _, secret in ipairs(secrets) do
-    local from, to = text:find(secret, 1, true)
-    while from do
-      text = text:sub(1, from - 1) .. "[secret]" .. text:sub(to + 1)
-      from, to = text:find(secret, from + 8, true)
-    end
-  end
-  return text
+  return redact_from(text, 1)
 end
 
 
