@@ -56,7 +56,9 @@ end
 
 local function property_entry(name, node, schema, compiler)
   local default
-  if type(node.schema) == "table" then default = node.schema.default end
+  if type(node.schema) == "table" then
+    default = value.copy_as(node.schema.default, node.schema.type)
+  end
   if default ~= nil and form.is_ordered(schema) then check_default(name, node, default, compiler) end
   local lenient = objects.null_is_absent(compiler, schema, name)
   if default == nil and not node.fill and not lenient then return nil end

@@ -175,7 +175,7 @@ function form.entry(entry, kind, description, place)
   }
   refine.add(list, entry, list[1][2], place)
   add_members(list, entry, place)
-  list[#list + 1] = { "default", value.copy(entry.default) }
+  list[#list + 1] = { "default", value.copy_as(entry.default, list[1][2]) }
   local schema = overlaid(base, list)
   if entry.fields ~= nil then made[schema] = entry.additional == nil end
   return entry.nullable and form.or_null(schema) or schema

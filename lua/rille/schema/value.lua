@@ -208,6 +208,17 @@ function value.copy(v, depth)
 end
 
 
+--- A deep copy; where it is to be an array, an unmarked empty table says so from now on.
+---@param v any
+---@param kind any    a JSON type, or anything
+---@return any
+function value.copy_as(v, kind)
+  local copied = value.copy(v)
+  if type(v) == "table" and kind == "array" and not marked(v) then value.array(copied) end
+  return copied
+end
+
+
 --- An object whose members keep the order of the pairs: `{ {"type", "string"}, … }`. Pairs whose value
 --- is nil are left out.
 ---@param pairs_list {[1]: string, [2]: any}[]
