@@ -1,0 +1,25 @@
+/* http_error.h -- walk 5: why a transfer failed, as one sentence with the address and what to do.
+ */
+#ifndef RL_HTTP_ERROR_H
+#define RL_HTTP_ERROR_H
+
+#include "err.h"
+
+#include <curl/curl.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { RL_HTTP_SHOWN_MAX = 120 }; /* bytes of an address in a sentence, NUL included */
+
+/* Writes <url> without user, password, query and fragment: they may hold secrets. */
+void rl_http_shown_url(char shown[RL_HTTP_SHOWN_MAX], const char *url);
+
+/* Fills <err> for libcurl's <result> of <easy>; <detail> is what CURLOPT_ERRORBUFFER holds,
+ * <received> the bytes of the body so far. */
+void rl_http_explain(struct rl_err *err, CURL *easy, CURLcode result, const char *detail,
+                     int64_t received);
+
+/* The address that <easy> was given, shown. */
+void rl_http_shown_easy(char shown[RL_HTTP_SHOWN_MAX], CURL *easy);
+
+#endif

@@ -1,0 +1,123 @@
+/* http_request.c -- walk 5: a request in libcurl's terms. See http_request.h. */
+#include "http_request.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const long CONNECT_DAY_MS = 86400000; /* libcurl's own limit, out of the way of ours */
+static const long SMALL_BUFFER = 1024; /* bytes: what a waiting chat needs, libcurl's smallest */
+static const long USUAL_BUFFER = 16384;
+
+
+void rl_http_set_house_rules(CURL *easy)
+{
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* cancelling waits for no resolver thread */
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_DAY_MS);
+    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, ""); /* decodes what comes; see own_fields */
+}
+
+
+/* Fields that libcurl would add by itself; an empty one says: do not. */
+static const char *const own_fields[] = {"Expect:", "Accept-Encoding:", "Content-Type:"};
+enum { OWN_FIELDS = sizeof(own_fields) / sizeof(*own_fields) };
+
+
+static bool has_field(const struct rl_http_request *request, const char *name_and_colon)
+{
+    size_t len = strlen(name_and_colon);
+    for (size_t i = 0; i < request->header_count; i++)
+        if (strncasecmp(request->headers[i], name_and_colon, len) == 0)
+            return true;
+    return false;
+}
+
+
+/* Copies a line to <to>. "Name:" alone would mean to libcurl: do not send; it is written "Name;".
+ */
+static char *copy_line(char *to, const char *line, bool ours)
+{
+    size_t len = strlen(line);
+    size_t used = len;
+    while (used > 0 && (line[used - 1] == ' ' || line[used - 1] == '\t'))
+        used--;
+    memcpy(to, line, len + 1);
+    if (!ours && used > 0 && line[used - 1] == ':' && memchr(line, ':', used) == line + used - 1) {
+        to[used - 1] = ';';
+        to[used] = '\0';
+    }
+    return to + len + 1;
+}
+
+
+struct curl_slist *rl_http_header_list(const struct rl_http_request *request)
+{
+    size_t count = request->header_count + OWN_FIELDS;
+    size_t size = count * sizeof(struct curl_slist);
+    for (size_t i = 0; i < request->header_count; i++)
+        size += strlen(request->headers[i]) + 1;
+    for (size_t i = 0; i < OWN_FIELDS; i++)
+        size += strlen(own_fields[i]) + 1;
+    struct curl_slist *nodes = malloc(size);
+    if (nodes == NULL)
+        return NULL;
+    char *text = (char *)(nodes + count);
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool ours = i >= request->header_count;
+        const char *line = ours ? own_fields[i - request->header_count] : request->headers[i];
+        if (ours && has_field(request, line))
+            continue;
+        nodes[used] = (struct curl_slist){text, NULL};
+        text = copy_line(text, line, ours);
+        if (used > 0)
+            nodes[used - 1].next = &nodes[used];
+        used++;
+    }
+    return nodes;
+}
+
+
+static void set_method(CURL *easy, const struct rl_http_request *request)
+{
+    const char *method = request->method;
+    const char *natural = "POST";
+    bool empty_post =
+        strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
+    if (request->body != NULL || empty_post) {
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body != NULL ? request->body : "");
+    } else if (strcmp(method, "HEAD") == 0) {
+        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+        natural = "HEAD";
+    } else {
+        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+        natural = "GET";
+    }
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, strcmp(method, natural) == 0 ? NULL : method);
+}
+
+
+CURLcode rl_http_set_request(CURL *easy, const struct rl_http_request *request)
+{
+    set_method(easy, request);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, request->small ? SMALL_BUFFER : USUAL_BUFFER);
+    if (request->ca_file != NULL && curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file) != 0)
+        return CURLE_OUT_OF_MEMORY;
+    if (curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy != NULL ? request->proxy : "") != 0 ||
+        curl_easy_setopt(easy, CURLOPT_NOPROXY, request->no_proxy) != 0 ||
+        curl_easy_setopt(easy, CURLOPT_USERAGENT, request->user_agent) != 0)
+        return CURLE_OUT_OF_MEMORY;
+    return curl_easy_setopt(easy, CURLOPT_URL, request->url);
+}

@@ -1,0 +1,22 @@
+/* http_request.h -- walk 5: a request in libcurl's terms: the house rules, the method, the fields.
+ */
+#ifndef RL_HTTP_REQUEST_H
+#define RL_HTTP_REQUEST_H
+
+#include "http.h"
+
+#include <curl/curl.h>
+
+/* What holds for every transfer: no signals, no redirects, no netrc, TLS checked and at least 1.2,
+ * HTTP/2 where TLS offers it, bodies decoded though nobody asked for compression. */
+void rl_http_set_house_rules(CURL *easy);
+
+/* The list for CURLOPT_HTTPHEADER, as one block to be freed with free(); NULL without memory.
+ * Besides the caller's lines it tells libcurl to leave out fields of its own. */
+struct curl_slist *rl_http_header_list(const struct rl_http_request *request);
+
+/* Sets all that differs between requests, so that an easy handle is used again without a reset. The
+ * body is not copied: it stays where it is until the transfer has ended. */
+CURLcode rl_http_set_request(CURL *easy, const struct rl_http_request *request);
+
+#endif
