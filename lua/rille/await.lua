@@ -92,24 +92,27 @@ end
 ---@param start fun(done: fun(err: any, ...)): ...   starts the request with `done` as its callback
 ---                        and returns what luv returned
 ---@param cancel? fun(request: any)   called when the wait is abandoned (the task was cancelled)
----@param late? fun(...)   called with the values if the callback succeeds after that, to release
----                        them; runs in the callback and must not wait
+---                        while the callback is still due
+---@param late? fun(...)   called with the values when the request succeeded and nobody takes them
+---                        any more, to release them; it must not wait
 ---@return any ...         what luv passed after `err`; true when that was nothing
 ---@return rille.Failure? failure     code from the errno, name of the errno in `detail`
 function await.callback(start, cancel, late)
   local op = core.op()
-  local abandoned = false
+  local abandoned, answer = false, nil
+  local function release(failed, ...)
+    if late and failed == nil then late(...) end
+  end
   local request, err = start(function(...)
-    if not abandoned then
-      op:complete(...)
-    elseif late and (...) == nil then
-      late(select(2, ...))
-    end
+    if abandoned then return release(...) end
+    answer = answer or table.pack(...)
+    op:complete(...)
   end)
   if request == nil and err ~= nil then return nil, await.failure(err) end
   local guard <close> = setmetatable({}, guard_metatable)
   guard.fn = function()
-    abandoned = true
+    abandoned = true      -- the answer may be there: the cancel came between it and the task
+    if answer then return release(table.unpack(answer, 1, answer.n)) end
     if cancel then cancel(request) end
   end
   return results(guard, op:wait())
