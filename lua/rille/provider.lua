@@ -1,0 +1,245 @@
+--- rille.provider -- walk 2: which server a model lives on, and what it wants to hear.
+---
+--- `provider.resolve` is the only place that reads provider options, environment and configuration; what comes out
+--- is complete and is not asked again. Order: explicit provider, prefix of the model ("ollama:qwen3:8b"),
+--- RILLE_PROVIDER, the base URL, the configuration file, OpenAI.
+--- Invariant: a key leaves for a host only over TLS or the loopback, or because the user said `insecure`.
+--- Source: wire contract §1, §1.1; reliability §3 rows 7, 8, 19.
+
+local azure = require "rille.provider.azure"
+local choose = require "rille.provider.choose"
+local config = require "rille.config"
+local failure = require "rille.failure"
+local log = require "rille.log"
+local options = require "rille.options"
+local profiles = require "rille.profiles"
+local url = require "rille.provider.url"
+
+local provider = {}
+
+---@class rille.ProviderWanted
+---@field model? string
+---@field provider? string|rille.ProviderSpec
+---@field base_url? string
+---@field api_key? string|false
+---@field headers? table<string, string|false>
+---@field query? table<string, string>
+---@field insecure? boolean
+
+---@class rille.Profile             resolved: where a request goes and how
+---@field name string
+---@field base_url string           without a trailing slash
+---@field models_url? string        where /models lives, when not under base_url
+---@field model? string             without prefix
+---@field api_key? string
+---@field auth "bearer"|"api-key"
+---@field headers table<string, string>
+---@field query table<string, string>
+---@field flags rille.Flags
+
+local function refuse(message)
+  return nil, failure.new("invalid_request", message)
+end
+
+
+--- OPENAI_API_KEY → OPENAI; a provider of the user's own → its name in capitals.
+local function variable_prefix(choice, row)
+  local key_env = choice.spec.key_env
+  if not key_env and profiles.rows[choice.name] then key_env = row.key_env end
+  return (key_env and key_env:match("^(.+)_API_KEY$")) or choice.name:upper():gsub("%W", "_")
+end
+
+
+local function base_of(wanted, choice, row)
+  local prefix = variable_prefix(choice, row)
+  local text = wanted.base_url or choice.spec.base_url or choice.base_url
+    or config.env(prefix .. "_BASE_URL") or config.env(prefix .. "_ENDPOINT") or row.base_url
+  if not text then
+    return refuse(("provider '%s' has no base URL: set base_url or %s_BASE_URL"):format(choice.name, prefix))
+  end
+  local parsed, reason = url.parse(text)
+  if not parsed then return refuse(reason) end
+  return parsed
+end
+
+
+local function key_variable(choice, row)
+  return choice.spec.key_env or variable_prefix(choice, row) .. "_API_KEY"
+end
+
+
+local function first_not_nil(a, b)
+  if a ~= nil then return a end
+  return b
+end
+
+
+--- The key, nil for none, and the variable that would hold it.
+local function key_of(wanted, choice, row)
+  local variable = key_variable(choice, row)
+  local key = first_not_nil(wanted.api_key, choice.spec.api_key)
+  if type(key) == "function" then key = key() end
+  if key == false then return nil, variable, true end
+  if key == nil or key == "" then
+    key = choice.key_from and config.env(choice.key_from) or config.env(variable)
+  end
+  key = type(key) == "string" and key:match("^%s*(.-)%s*$") or nil
+  return key ~= "" and key or nil, variable, false
+end
+
+
+local function needs_key(choice, row, parsed)
+  local keyless = first_not_nil(choice.spec.keyless, row.keyless)
+  return not keyless and parsed.scheme == "https" and not url.is_loopback(parsed)
+end
+
+
+local function check_key(key, variable, none_wanted, choice, row, parsed, insecure)
+  local code, message
+  if key and key:find("[%c%s]") then
+    code, message = "authentication", ("the key of %s holds white space: see %s"):format(choice.name, variable)
+  elseif key and parsed.scheme == "http" and not url.is_loopback(parsed) and not insecure then
+    code, message = "authentication", ("the key of %s would travel unencrypted to %s: use https, or allow it"
+      .. " with insecure = true"):format(choice.name, parsed.host)
+  elseif not key and not none_wanted and needs_key(choice, row, parsed) then
+    code, message = "authentication", ("no API key for %s: set %s"):format(choice.name, variable)
+  end
+  if code then return failure.new(code, message, { provider = choice.name, detail = { variable = variable } }) end
+end
+
+
+local function merged_flags(...)
+  local flags = {}
+  for _, layer in ipairs({ ... }) do
+    for name, value in pairs(layer) do flags[name] = value end
+  end
+  return flags
+end
+
+
+local function check_flags(flags, name)
+  for flag in pairs(flags or {}) do
+    if profiles.base[flag] == nil and not profiles.optional[flag] then
+      local hint = options.hint(tostring(flag), options.names(profiles.base))
+      return failure.new("invalid_request", ("provider '%s': unknown flag '%s'%s"):format(name, tostring(flag), hint))
+    end
+  end
+end
+
+
+--- Later tables win; names compare without case, false takes a header away.
+local function merged_headers(...)
+  local headers = {}
+  for _, layer in ipairs({ ... }) do
+    for name, value in pairs(layer) do headers[tostring(name):lower()] = value end
+  end
+  for name, value in pairs(headers) do
+    if name:find("[^%w!#$%%&'*+.^_`|~-]") or tostring(value):find("[%c]") then
+      return nil, failure.new("invalid_request", ("header '%s' cannot be sent as it is"):format(name))
+    end
+  end
+  return headers
+end
+
+
+--- What the program says of itself: the account members only to OpenAI.
+local function own_headers(name)
+  if name ~= "openai" then return {} end
+  return {
+    ["openai-organization"] = config.env("OPENAI_ORG_ID"),
+    ["openai-project"] = config.env("OPENAI_PROJECT_ID"),
+  }
+end
+
+
+local function build(wanted, choice, row, model)
+  local spec = choice.spec
+  local parsed, bad_url = base_of(wanted, choice, row)
+  if not parsed then return nil, bad_url end
+  local key, variable, none_wanted = key_of(wanted, choice, row)
+  local insecure = first_not_nil(wanted.insecure, spec.insecure)
+  local trouble = check_key(key, variable, none_wanted, choice, row, parsed, insecure)
+    or check_flags(spec.flags, choice.name)
+  if trouble then return nil, trouble end
+  local headers, bad_header = merged_headers(own_headers(choice.name), spec.headers or {}, wanted.headers or {})
+  if not headers then return nil, bad_header end
+  if key then log.secret(key) end
+  return {
+    name = choice.name, base_url = url.base(parsed), model = model or spec.model,
+    api_key = key, auth = spec.auth or row.auth or "bearer", headers = headers,
+    query = merged_flags(url.query_table(parsed.query), spec.query or {}, wanted.query or {}),
+    flags = merged_flags(profiles.base, row.flags or {}, spec.flags or {}),
+  }
+end
+
+
+--- Raises at the caller when a table of provider options has a wrong member.
+---@param spec any
+---@param level? integer   as in options.check
+function provider.check(spec, level)
+  if type(spec) == "table" then options.check(spec, choose.SPEC, "provider", (level or 2) + 1) end
+end
+
+
+--- The provider that a model names itself ("ollama" of "ollama:qwen3:8b").
+---@param model string
+---@return string? name
+function provider.prefix(model)
+  local settings = config.get()
+  return settings and (choose.split_prefix(model, settings))
+end
+
+
+--- Finds out where requests for a model go and what they look like there.
+---@param wanted rille.ProviderWanted
+---@return rille.Profile? profile
+---@return rille.Failure? failure   "authentication" names the variable to set; "invalid_request" else
+function provider.resolve(wanted)
+  provider.check(wanted.provider)
+  local settings, broken = config.get()
+  if not settings then return nil, broken end
+  local choice, model = choose.pick(wanted, wanted.model or config.model(), settings)
+  if not choice then return nil, model end
+  local row, row_name = choose.row(choice)
+  if not row then return nil, row_name end
+  local profile, trouble = build(wanted, choice, row, model)
+  if not profile then return nil, trouble end
+  if row_name == "azure" then azure.place(profile) end
+  return profile
+end
+
+
+--- The address of an endpoint of a provider.
+---@param profile rille.Profile
+---@param path string    "/chat/completions", "/models"
+---@return string
+function provider.url(profile, path)
+  local base = path ~= "/chat/completions" and profile.models_url or profile.base_url
+  return url.join(base, path, profile.query)
+end
+
+
+--- The header lines of a request, sorted.
+---@param profile rille.Profile
+---@param more? table<string, string>   lower-case names
+---@return string[]
+function provider.header_lines(profile, more)
+  local core = require "rille.core"
+  local headers = { ["user-agent"] = "rille/" .. core.version }
+  if profile.api_key and profile.auth == "api-key" then
+    headers["api-key"] = profile.api_key
+  elseif profile.api_key then
+    headers["authorization"] = "Bearer " .. profile.api_key
+  end
+  for name, value in pairs(more or {}) do headers[name] = value end
+  for name, value in pairs(profile.headers) do headers[name] = value end
+  local lines = {}
+  for name, value in pairs(headers) do
+    if value then lines[#lines + 1] = name .. ": " .. tostring(value) end
+  end
+  table.sort(lines)
+  return lines
+end
+
+
+return provider

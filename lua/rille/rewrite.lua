@@ -1,0 +1,127 @@
+--- rille.rewrite -- walk 2: everything that a profile changes in a request, behind one door.
+---
+--- The transcript stays neutral: what a server wants otherwise is made here, on the way out, as the wire form of
+--- each message, kept with the message under `rewrite.key(profile)` and made once.
+--- Wire forms and Transcript:set_wire: the form of a neutral message is the JSON text of its wire messages joined by
+--- commas; "" when it has none of its own (it was merged into the next one); nil when the neutral bytes serve.
+--- Source: wire contract §1.3–1.7, §4e; the echo fixtures.
+
+local images = require "rille.rewrite.images"
+local json = require "rille.json"
+local params = require "rille.rewrite.params"
+local sequence = require "rille.rewrite.sequence"
+local tools = require "rille.rewrite.tools"
+
+local rewrite = {}
+
+--- Flags that messages depend on, and the flags that pick models for them.
+local MESSAGE_FLAGS <const> = {
+  "alternate", "assistant_after_tool", "audio", "content_null", "custom_tools", "data_images",
+  "developer_role", "echo", "echo_always", "echo_call", "echo_except", "names", "no_system", "refusal",
+  "text_only", "tool_id_exact", "tool_id_max", "tool_images",
+}
+
+--- Is the wire form the same for all models of the profile?
+local MODEL_FLAGS <const> = { "no_system", "echo_except" }
+
+local keys = setmetatable({}, { __mode = "k" })   -- flags → key
+
+
+local function flags_key(flags)
+  local known = keys[flags]
+  if known then return known end
+  local parts = {}
+  for i, name in ipairs(MESSAGE_FLAGS) do
+    local value = flags[name]
+    parts[i] = value and (type(value) == "boolean" and "+" or json.encode(value)) or "-"
+  end
+  known = table.concat(parts, " ")
+  keys[flags] = known
+  return known
+end
+
+
+--- Under which name the wire forms for this profile are kept: profiles that want the same share them.
+---@param profile rille.Profile
+---@return string
+function rewrite.key(profile)
+  local key = flags_key(profile.flags)
+  for _, name in ipairs(MODEL_FLAGS) do
+    if profile.flags[name] then return key .. " " .. tostring(profile.model) end
+  end
+  return key
+end
+
+
+--- The wire messages of a list of neutral ones.
+---@param list table[]
+---@param profile rille.Profile
+---@return table[]? messages
+---@return rille.Failure? failure   "invalid_request": a local image that cannot be sent
+function rewrite.messages(list, profile)
+  local self = sequence.new(function(i) return list[i] end, profile.flags, profile.model)
+  local out = json.array {}
+  for i = 1, #list do
+    for _, message in ipairs(sequence.form(self, i)) do
+      local whole, trouble = images.inline(message)
+      if not whole then return nil, trouble end
+      out[#out + 1] = whole
+    end
+  end
+  return out
+end
+
+
+local function encode_form(messages)
+  local texts = {}
+  for i, message in ipairs(messages) do
+    local whole, trouble = images.inline(message)
+    if not whole then return nil, trouble end
+    texts[i] = json.encode(whole)
+  end
+  return table.concat(texts, ",")
+end
+
+
+--- Makes the wire forms that are missing in a transcript. Those that neighbours change are made again.
+---@param transcript rille.Transcript
+---@param profile rille.Profile
+---@return string? key              for Transcript:wire
+---@return rille.Failure? failure
+function rewrite.transcript(transcript, profile)
+  local key = rewrite.key(profile)
+  local first = transcript:unwired(key, 1)
+  if not first then return key end
+  local count = #transcript
+  local self = sequence.new(function(i) return i <= count and transcript[i] or nil end, profile.flags, profile.model)
+  for i = sequence.start(self, first), count do
+    local text, trouble = encode_form(sequence.form(self, i))
+    if not text then return nil, trouble end
+    transcript:set_wire(i, key, text)
+  end
+  return key
+end
+
+
+--- Everything of the body but model and messages.
+---@param given table              parameters as the caller wrote them
+---@param definitions? table[]     tools, as {type = "function", ["function"] = {…}}
+---@param profile rille.Profile
+---@return table body              without tools
+---@return table[]? tools          rewritten; nil when there are none
+function rewrite.body(given, definitions, profile)
+  local flags, model = profile.flags, profile.model
+  local body = params.rewrite(given, flags, model)
+  local list = definitions or {}
+  if #list == 0 then
+    body.tools, body.tool_choice, body.parallel_tool_calls = nil, nil, nil
+    return body
+  end
+  body.tool_choice, list = tools.choice(body.tool_choice, list, given, flags, model)
+  local rewritten = json.array {}
+  for i, definition in ipairs(list) do rewritten[i] = tools.definition(definition, flags) end
+  return body, rewritten
+end
+
+
+return rewrite
