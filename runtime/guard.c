@@ -339,8 +339,8 @@ const char *rl_guard_first(struct rl_guard *guard, const char *text, size_t len,
     if (len > limits->max_bytes)
         return fail(guard, RL_ETOOBIG, text + limits->max_bytes, "too many bytes");
     if (len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
-        text += 3;
-    return scan_value(guard, text);
+        text = replace(guard, text, text + 3, "", 0); /* cJSON knows it in longer texts only */
+    return text != NULL ? scan_value(guard, text) : NULL;
 }
 
 

@@ -5,7 +5,7 @@
  * cannot carry, so that a cJSON string of ours ("carried text") is modified UTF-8:
  *   - a NUL in a string             -> the two bytes C0 80
  *   - a lone surrogate (half a pair) -> its three-byte form ED A0..BF 80..BF
- *   - an integer beyond 2^53, or a number of more than 60 characters
+ *   - an integer beyond 2^53, a number of more than 60 characters, an exponent of three digits
  *                                   -> a string: the byte C1, then the number as it was written
  * None of these bytes can stand in valid UTF-8, so nothing else is ever mistaken for them.
  * Source: RFC 8259; the traps of cJSON 1.7.15 (numbers as doubles, C strings, unbounded trees).

@@ -1,0 +1,164 @@
+--- json_contract_spec.lua -- the C contract of json.h through spec/support/json_check.c, processes with
+--- other seeds and locales, and the public JSONTestSuite where it stands beside the project.
+local core = require "rille.core"
+local json = require "rille.json"
+local uv = core.uv()
+
+local encode, decode = json.encode, json.decode
+
+
+--- The interpreter that runs this spec.
+local function interpreter()
+  local i = 0
+  while arg[i - 1] do i = i - 1 end
+  return arg[i]
+end
+
+
+--- Runs a chunk in a process of its own and returns what it printed.
+local function run_chunk(chunk, environment)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write(chunk)
+  file:close()
+  local pipe = assert(io.popen(("%s ASAN_OPTIONS=detect_leaks=0 '%s' '%s'"):format(environment or "", interpreter(), path)))
+  local printed = pipe:read("a")
+  pipe:close()
+  os.remove(path)
+  return printed
+end
+
+
+describe("rille.json.encode", function()
+  it("gives the same bytes in every process", function()
+    local chunk = [[
+      local json = require "rille.json"
+      local t = {}
+      for i = 1, 60 do t["key" .. i] = { b = i, a = { z = 1, y = 2, x = { i } } } end
+      io.write(json.encode(t))
+    ]]
+    local first = run_chunk(chunk)
+    assert.matches('^{"key1":{"a":{"x":%[1%],"y":2,"z":1},"b":1},"key10":', first)
+    assert.equal(first, run_chunk(chunk))
+    assert.equal(first, run_chunk(chunk))
+  end)
+end)
+
+
+describe("the C contract of json.h", function()
+  local driver
+
+  --- LD_PRELOAD is the sanitizer's, which the compiler does not want.
+  local function sh(command)
+    local pipe = assert(io.popen("env -u LD_PRELOAD sh -c '" .. command .. "' 2>&1"))
+    local printed = pipe:read("a")
+    return pipe:close(), printed
+  end
+
+  setup(function()
+    driver = os.tmpname()
+    local sources = {}
+    for name in ("json json_write guard utf8 decimal base64 transcript buf err"):gmatch("%S+") do
+      sources[#sources + 1] = "runtime/" .. name .. ".c"
+    end
+    local ok, printed = sh(("${CC:-cc} -std=c11 -D_POSIX_C_SOURCE=200809L -O1 -Iruntime "
+      .. "-Dmalloc=check_malloc -Drealloc=check_realloc -Dfree=check_free "
+      .. "$(pkg-config --cflags libcjson) spec/support/json_check.c %s -o %s $(pkg-config --libs libcjson) -lm")
+      :format(table.concat(sources, " "), driver))
+    assert(ok, printed)
+  end)
+
+  teardown(function() os.remove(driver) end)
+
+  for name, behaviour in pairs {
+    carried = "carries what cJSON cannot, and writes it plain",
+    integers = "reads and makes exact integers",
+    first = "finds the first of several values",
+    prefixes = "looks at no byte beyond the end",
+    limits = "keeps the limits it was given",
+    text = "turns plain bytes into carried text and back",
+    duplicates = "finds duplicate keys in small and large objects",
+    base64 = "decodes base64 byte by byte",
+    faults = "survives the failure of every allocation, once and for ever",
+  } do
+    it(behaviour, function()
+      local ok, printed = sh(driver .. " " .. name)
+      assert.equal("", printed)
+      assert.is_true(ok)
+    end)
+  end
+end)
+
+
+describe("rille.json under a locale with a decimal comma", function()
+  local directory
+
+  setup(function()
+    directory = os.tmpname()
+    os.remove(directory)
+    assert(uv.fs_mkdir(directory, 448))
+    os.execute(("localedef -i de_DE -f UTF-8 '%s/de_DE.UTF-8' >/dev/null 2>&1"):format(directory))
+  end)
+
+  teardown(function() os.execute("rm -rf '" .. directory .. "'") end)
+
+  it("reads and writes numbers with a point", function()
+    local printed = run_chunk([[
+      if not os.setlocale("de_DE.UTF-8") then return print "none" end
+      local json = require "rille.json"
+      local value = json.decode("[0.5,-1.25e-3,1]")
+      print(string.format("%.1f", 0.5), json.encode(value), value[1] == 1 / 2, json.encode { 0.1, 1e300, 5e-324 },
+        json.decode("0." .. ("3"):rep(100)) == 1 / 3, json.decode("1e-400") == 0)
+    ]], ("LOCPATH='%s'"):format(directory))
+    if printed == "none\n" then return pending("no locale with a comma can be made here") end
+    assert.equal("0,5\t[0.5,-0.00125,1]\ttrue\t[0.1,1e+300,5e-324]\ttrue\ttrue\n", printed)
+  end)
+end)
+
+
+describe("JSONTestSuite", function()
+  local directory = (os.getenv "RILLE_SHARED" or "../shared") .. "/json-tests"
+  local scan = uv.fs_scandir(directory)
+  if not scan then
+    pending("stands at " .. directory .. " (RILLE_SHARED says where else)")
+    return
+  end
+
+  local function read(name)
+    local file = assert(io.open(directory .. "/" .. name, "rb"))
+    local text = file:read("a")
+    file:close()
+    return text
+  end
+
+  local names = { y = {}, n = {}, i = {} }
+  for name in function() return uv.fs_scandir_next(scan) end do
+    local kind = name:match "^([yni])_.*%.json$"
+    if kind then table.insert(names[kind], name) end
+  end
+
+  it("accepts every y_ and reads its own text back as the same value", function()
+    assert.is_true(#names.y > 90)
+    for _, name in ipairs(names.y) do
+      local value, failure = decode(read(name))
+      assert(failure == nil, name .. ": " .. tostring(failure))
+      assert.same(value, decode(encode(value)))
+    end
+  end)
+
+  it("rejects every n_", function()
+    assert.is_true(#names.n > 180)
+    for _, name in ipairs(names.n) do
+      local _, failure = decode(read(name))
+      assert(failure ~= nil, name .. " was accepted")
+    end
+  end)
+
+  it("survives every i_", function()
+    assert.is_true(#names.i > 30)
+    for _, name in ipairs(names.i) do
+      local value, failure = decode(read(name))
+      assert(failure ~= nil or value ~= nil, name)
+    end
+  end)
+end)

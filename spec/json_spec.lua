@@ -1,0 +1,308 @@
+--- json_spec.lua -- rille.json: encoding, marks, and what is refused. Decoding: json_decode_spec.lua;
+--- the C contract, locales and the public suite: json_contract_spec.lua.
+local core = require "rille.core"
+local json = require "rille.json"
+
+local encode, decode = json.encode, json.decode
+
+local REPLACEMENT <const> = "\u{FFFD}"
+
+
+local function raises(pattern, value)
+  local ok, err = pcall(encode, value)
+  assert.is_false(ok)
+  assert.matches(pattern, err)
+end
+
+
+describe("rille.json.encode", function()
+  it("writes scalars", function()
+    assert.equal("null", encode(nil))
+    assert.equal("null", encode(json.null))
+    assert.equal("true", encode(true))
+    assert.equal("false", encode(false))
+    assert.equal('"x"', encode("x"))
+    assert.equal("1", encode(1))
+  end)
+
+  it("writes integers exactly over the whole range", function()
+    for text, value in pairs {
+      ["0"] = 0, ["-1"] = -1, ["9007199254740991"] = (1 << 53) - 1, ["9007199254740992"] = 1 << 53,
+      ["9007199254740993"] = (1 << 53) + 1, ["-9007199254740993"] = -(1 << 53) - 1,
+      ["9223372036854775807"] = math.maxinteger, ["-9223372036854775808"] = math.mininteger,
+    } do
+      assert.equal(text, encode(value))
+    end
+  end)
+
+  it("writes integral floats without a point up to 2^53", function()
+    assert.equal("100", encode(100.0))
+    assert.equal("-3", encode(-3.0))
+    assert.equal("9007199254740992", encode(2.0 ^ 53))
+    assert.equal("-9007199254740992", encode(-2.0 ^ 53))
+    assert.equal("0", encode(0.0))
+  end)
+
+  it("writes other floats as the shortest text that reads back", function()
+    for text, value in pairs {
+      ["0.1"] = 0.1, ["0.30000000000000004"] = 0.1 + 0.2, ["1e+17"] = 1e17, ["1e-07"] = 1e-7,
+      ["1.7976931348623157e+308"] = 1.7976931348623157e308, ["5e-324"] = 5e-324,
+      ["2.2250738585072014e-308"] = 2.2250738585072014e-308, ["-9999.5"] = -9999.5,
+      ["-3.7697225e-06"] = -3.7697225e-6, ["3.141592653589793"] = math.pi,
+    } do
+      assert.equal(text, encode(value))
+    end
+  end)
+
+  it("keeps negative zero", function()
+    assert.equal("-0.0", encode(-0.0))
+    assert.equal(-math.huge, 1 / decode("-0.0"))
+    assert.equal(-math.huge, 1 / decode("-0"))
+    assert.equal(-math.huge, 1 / decode("-0e9"))
+  end)
+
+  it("escapes what must be escaped and nothing else", function()
+    assert.equal([["\"\\/\b\f\n\r\t"]], encode('"\\/\b\f\n\r\t'))
+    assert.equal([["\u0000\u0001\u001f]] .. "\127\"", encode("\0\1\31\127"))
+    assert.equal('"é日🙂\u{2028}"', encode("é日🙂\u{2028}"))
+    for byte = 0, 31 do assert.equal(string.char(byte), decode(encode(string.char(byte)))) end
+  end)
+
+  it("survives a NUL in values and keys", function()
+    assert.equal([[{"a\u0000b":"\u0000"}]], encode { ["a\0b"] = "\0" })
+    local value = decode(encode { ["a\0b"] = "x\0\0y" })
+    assert.equal("x\0\0y", value["a\0b"])
+  end)
+
+  it("replaces every class of invalid UTF-8, one mark for each maximal part", function()
+    for bytes, marks in pairs {
+      ["\x80"] = 1,                  -- continuation alone
+      ["\xBF\xBF"] = 2,
+      ["\xC0\x80"] = 2,              -- overlong NUL
+      ["\xC1\xBF"] = 2,              -- overlong
+      ["\xC2"] = 1,                  -- cut after one byte
+      ["\xE0\x80\x80"] = 3,          -- overlong in three bytes
+      ["\xE2\x82"] = 1,              -- cut after two
+      ["\xED\xA0\x80"] = 3,          -- surrogate half
+      ["\xED\xBF\xBF"] = 3,
+      ["\xF0\x80\x80\x80"] = 4,      -- overlong in four bytes
+      ["\xF0\x9F\x99"] = 1,          -- cut after three
+      ["\xF4\x90\x80\x80"] = 4,      -- beyond 10FFFF
+      ["\xF5\x80"] = 2, ["\xFE"] = 1, ["\xFF\xFF"] = 2,
+    } do
+      local expected = "<" .. REPLACEMENT:rep(marks) .. ">"
+      assert.equal('"' .. expected .. '"', encode("<" .. bytes .. ">"))
+      assert.equal(expected, decode('"<' .. bytes .. '>"'))
+      assert.equal('{"' .. expected .. '":1}', encode { ["<" .. bytes .. ">"] = 1 })
+    end
+  end)
+
+  it("goes on behind a mistake as if nothing had been", function()
+    assert.equal('"' .. REPLACEMENT .. 'é"', encode("\xE2é"))
+    assert.equal('"' .. REPLACEMENT .. '\\n"', encode("\xF0\x9F\n"))
+    assert.equal('"' .. REPLACEMENT .. '\\""', encode('\xE2\x82"'))
+  end)
+
+  it("finds what must be escaped at every offset of a long string", function()
+    for offset = 0, 40 do
+      for _, odd in ipairs { '"', "\\", "\n", "\0", "\31", "\xFF", "é" } do
+        local text = ("x"):rep(offset) .. odd .. ("y"):rep(40 - offset)
+        local expected = odd == "\xFF" and text:gsub("\xFF", REPLACEMENT) or text
+        assert.equal(expected, decode(encode(text)))
+      end
+    end
+  end)
+
+  it("takes 1..n for an array and anything else for an object", function()
+    assert.equal("[1,2,3]", encode { 1, 2, 3 })
+    assert.equal("{}", encode {})
+    assert.equal('{"a":1}', encode { a = 1 })
+    assert.equal("[[],{},[{}]]", encode { json.array {}, {}, { {} } })
+    local sparse = {}
+    for i = 100, 1, -1 do sparse[i] = i end   -- a sequence that lives in the hash part
+    assert.equal(100, #decode(encode(sparse)))
+  end)
+
+  it("counts json.null as an element", function()
+    assert.equal("[null,1,null]", encode { json.null, 1, json.null })
+    assert.equal('{"a":null}', encode { a = json.null })
+  end)
+
+  it("sorts keys by their bytes", function()
+    local keys = { "b", "a", "aa", "B", "é", "", "a\0", "_", "10", "9" }
+    local t = {}
+    for i, key in ipairs(keys) do t[key] = i end
+    assert.equal('{"":6,"10":9,"9":10,"B":4,"_":8,"a":2,"a\\u0000":7,"aa":3,"b":1,"é":5}', encode(t))
+  end)
+
+  it("sorts many keys like few", function()
+    local t, keys = {}, {}
+    for i = 1, 500 do keys[i] = ("%x"):format(i * 2654435761 % 4294967296) end
+    for _, key in ipairs(keys) do t[key] = true end
+    table.sort(keys)
+    assert.equal('{"' .. table.concat(keys, '":true,"') .. '":true}', encode(t))
+  end)
+
+  it("keeps the order of nested objects apart", function()
+    local inner = {}
+    for i = 1, 200 do inner["k" .. i] = { a = i, b = { c = i } } end
+    assert.same(inner, decode(encode { x = inner, y = 1, a = inner }).x)
+    assert.same(inner, decode(encode { x = inner, y = 1, a = inner }).a)
+  end)
+
+  it("calls no metamethods", function()
+    local function never() error("called") end
+    local metatable = { __index = never, __len = never, __pairs = never, __tostring = never, __name = "x" }
+    assert.equal('{"a":[]}', encode { a = json.array(setmetatable({}, nil)) })
+    assert.equal('{"a":1}', encode(setmetatable({ a = 1 }, metatable)))
+    assert.equal("[1,2]", encode(setmetatable({ 1, 2 }, metatable)))
+  end)
+
+  it("leaves nothing on the stack and can be called again after trouble", function()
+    for _ = 1, 300 do
+      pcall(encode, { a = { b = { c = print } } })
+      pcall(encode, { { { 1, 2, [5] = 5 } } })
+    end
+    assert.equal('{"a":{"b":1}}', encode { a = { b = 1 } })
+  end)
+end)
+
+
+describe("rille.json.encode, refusing", function()
+  it("names the path to what JSON cannot hold", function()
+    raises("json: a function has no JSON$", print)
+    raises("json: a: a function has no JSON$", { a = print })
+    raises("json: %[2%]: a thread has no JSON$", { 1, coroutine.create(print) })
+    raises("json: list%[3%]%.name: a userdata has no JSON$", { list = { 1, 2, { name = io.stdout } } })
+    raises('json: a%["odd key"%]%[1%]: infinity has no JSON$', { a = { ["odd key"] = { math.huge } } })
+  end)
+
+  it("blames the caller's line", function()
+    local ok, err = pcall(function()
+      local text = encode(0 / 0)
+      return text
+    end)
+    assert.is_false(ok)
+    assert.matches("^spec/json_spec.lua:%d+: json: NaN has no JSON$", err)
+  end)
+
+  it("refuses NaN and both infinities", function()
+    raises("NaN", 0 / 0)
+    raises("infinity", math.huge)
+    raises("infinity", -math.huge)
+  end)
+
+  it("refuses lists with holes and mixed keys", function()
+    raises("json: a: a list must have the keys 1..n without holes$", { a = { [2] = 1 } })
+    raises("without holes", { 1, 2, nil, 4 })
+    raises("without holes", { [0] = 1 })
+    raises("without holes", { [-1] = 1 })
+    raises("without holes", { [math.maxinteger] = 1 })
+    raises("a table mixes string keys with integer keys", { 1, x = 2 })
+    raises("a key is neither a string nor an integer", { [1.5] = 1 })
+    raises("a key is neither a string nor an integer", { [true] = 1 })
+    raises("a key is neither a string nor an integer", { [{}] = 1 })
+  end)
+
+  it("refuses what contradicts its mark", function()
+    raises("json: x: an object must not have integer keys$", { x = setmetatable({ 1 }, core.object_metatable) })
+    raises("an array must have the keys 1..n only", json.array { a = 1 })
+    raises("an array must have the keys 1..n only", json.array { [0] = 1 })
+    raises("an array has too many holes", json.array { [1000] = 1 })
+  end)
+
+  it("ends cycles and deep nesting at 128 levels", function()
+    local cycle = {}
+    cycle.self = { cycle }
+    raises("json: self%[1%]%.self%[1%].*: nested more than 128 deep %(a cycle%?%)$", cycle)
+    local deep = {}
+    for _ = 1, 127 do deep = { deep } end
+    assert.equal(("["):rep(127) .. "{}" .. ("]"):rep(127), encode(deep))
+    raises("nested more than 128 deep", { deep })
+  end)
+
+  it("keeps long paths and long keys readable", function()
+    local t = { print }
+    for i = 1, 100 do t = { ["key number " .. i] = t } end
+    local ok, err = pcall(encode, t)
+    assert.is_false(ok)
+    assert.is_true(#err < 500)
+    raises('^.-json: %["x+"%]: a function', { [("x"):rep(1000)] = print })
+  end)
+end)
+
+
+describe("rille.json.array and object", function()
+  it("mark a table and return it", function()
+    local t = {}
+    assert.equal(t, json.array(t))
+    assert.equal("[]", encode(t))
+    assert.equal(t, json.object(t))
+    assert.equal("{}", encode(t))
+    assert.equal("[]", encode(json.array()))
+    assert.equal("{}", encode(json.object()))
+  end)
+
+  it("write holes of a marked array as null", function()
+    assert.equal("[null,null,3]", encode(json.array { nil, nil, 3 }))
+    assert.equal("[1,null,3]", encode(decode("[1,null,3]", { nulls = false })))
+  end)
+
+  it("keep the order of a list of pairs", function()
+    local object = json.object { { "z", 1 }, { "a", json.object { { "y", true }, { "x", json.null } } } }
+    assert.equal('{"z":1,"a":{"y":true,"x":null}}', encode(object))
+    assert.equal(1, object.z)
+  end)
+
+  it("sort members that were added later behind the ordered ones", function()
+    local object = json.object { { "z", 1 }, { "m", 2 } }
+    object.b, object.a, object.z = 4, 3, nil
+    assert.equal('{"m":2,"a":3,"b":4}', encode(object))
+  end)
+
+  it("take any __jsonorder, whatever stands in it", function()
+    local order = { "b", "missing", 7, "b", "a", {} }
+    local t = setmetatable({ a = 1, b = 2, c = 3 }, { __jsonorder = order })
+    assert.equal('{"b":2,"a":1,"c":3}', encode(t))
+    assert.equal('{"a":1}', encode(setmetatable({ a = 1 }, { __jsonorder = "a" })))
+    local many, keys = {}, {}
+    for i = 1, 50 do
+      keys[i] = "k" .. i * 37 % 50
+      many[keys[i]] = i
+    end
+    local text = encode(setmetatable(many, { __jsonorder = keys }))
+    local found = {}
+    for key in text:gmatch('"(k%d+)"') do found[#found + 1] = key end
+    assert.same(keys, found)
+  end)
+
+  it("refuse what is no table, no pair or a duplicate, at the caller", function()
+    for pattern, call in pairs {
+      ["json_spec.lua:%d+: json.array: table expected, got number"] = function() json.array(1) end,
+      ["json_spec.lua:%d+: json.object: table expected, got string"] = function() json.object("x") end,
+      ["json_spec.lua:%d+: json.object: entry 2: {key, value}"] = function() json.object { { "a", 1 }, "b" } end,
+      ["json_spec.lua:%d+: json.object: entry 1: {key, value}"] = function() json.object { { 1, 1 } } end,
+      ["json_spec.lua:%d+: json.object: duplicate key 'a'"] = function() json.object { { "a", 1 }, { "a", 2 } } end,
+    } do
+      local ok, err = pcall(call)
+      assert.is_false(ok)
+      assert.matches(pattern, err)
+    end
+  end)
+end)
+
+
+describe("rille.json.absent", function()
+  it("is refused by the encoder with the place where it belongs", function()
+    raises("json: x: json.absent removes a member in `extra`; it has no JSON", { x = json.absent })
+    raises("json.absent", json.absent)
+    raises("json.absent", { json.absent })
+  end)
+
+  it("is unique, constant and readable", function()
+    assert.equal("rille.json.absent", tostring(json.absent))
+    assert.has_error(function() json.absent.x = 1 end)
+    assert.has_error(function() setmetatable(json.absent, {}) end)
+    assert.not_equal(json.null, json.absent)
+  end)
+end)
