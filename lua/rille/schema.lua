@@ -57,7 +57,7 @@ end
 
 
 local function build(given, settings)
-  local json = to_json_schema(given)
+  local json = schema.is(given) and given.json or to_json_schema(given)
   local absent_nulls = settings.absent_nulls
   if absent_nulls == nil then absent_nulls = form.is_ordered(json) end
   local node = require("rille.schema.compile")(json, {
@@ -82,7 +82,6 @@ function schema.compile(given, settings, level)
   level = (level or 1) + 1
   settings = options.check(settings, OPTIONS, "schema.compile", level)
   if schema.is(given) and next(settings) == nil then return given end
-  if schema.is(given) then given = given.json end
   local ok, result = pcall(build, given, settings)
   if ok then return result end
   if type(result) ~= "table" or not result.schema then error(result, 0) end
@@ -100,7 +99,7 @@ function Schema:validate(v)
   local node = self._node
   local state = { depth = 0, steps = 0, scope = { node.resource } }
   local errors = node.check(v, state)
-  if state.broken then errors = explain.mismatch("less nesting", v, "nests too deeply to be checked") end
+  if state.broken then errors = explain.mismatch("less nesting", v, "is too large or nests too deeply to be checked") end
   if errors then return nil, explain.finish(errors) end
   if node.fill then v = node.fill(v, state) end
   return v

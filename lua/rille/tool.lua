@@ -60,7 +60,7 @@ end
 
 
 local function check_numbers(given, where, level)
-  if given.timeout and not (given.timeout > 0) then
+  if given.timeout and (given.timeout <= 0 or given.timeout ~= given.timeout) then
     error(where .. ": timeout: seconds greater than 0 expected", level + 1)
   end
   if given.max_result_bytes and given.max_result_bytes < 1 then
@@ -105,7 +105,7 @@ local function parameters_of(given, where, level)
     { name = where .. ": parameters", absent_nulls = true }, level + 1)
   local json = compiled.json
   if type(json) ~= "table" or json.type ~= "object" then
-    error(where .. ": parameters: a schema of type object expected", level + 1)
+    error(where .. ": parameters: a schema with type = \"object\" expected", level + 1)
   end
   if json.properties == nil then json.properties = value.object({}) end
   if not given.strict then return compiled, json end

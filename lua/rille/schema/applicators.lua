@@ -4,13 +4,14 @@
 --- without end, or branches beyond reason, makes the state broken, and a broken state is no fit.
 --- Source: JSON Schema core 2020-12, sections 8.2.3 and 10.2.
 
+local branch = require "rille.schema.branch"
 local explain = require "rille.schema.explain"
 
 local applicators = { any = {} }
 
 local add <const> = explain.add
 local MAX_DEPTH <const> = 600     -- references inside one another
-local MAX_STEPS <const> = 200000  -- references followed in one validation
+local MAX_STEPS <const> = 1000000 -- references followed in one validation
 
 
 --- Enters a reference; false when the state is broken. Leave with `state.depth = state.depth - 1`.
@@ -28,7 +29,7 @@ end
 local function inside(target, state, method, v, seen)
   if not applicators.enter(state) then
     state.depth = state.depth - 1
-    return explain.mismatch("less nesting", v, "nests too deeply to be checked")
+    return explain.mismatch("less nesting", v, "is too large or nests too deeply to be checked")
   end
   local scope = state.scope
   scope[#scope + 1] = target.resource
@@ -95,33 +96,6 @@ function applicators.any.allOf(list, _, compiler)
 end
 
 
---- How far a branch got: errors deep inside mean that the branch was the one that was meant.
-local function depth_of(errors)
-  local deepest = 0
-  for _, broken in ipairs(errors) do deepest = math.max(deepest, #broken) end
-  return deepest
-end
-
-
---- The errors to tell when no branch fits: those of the branch that was most likely meant, or, where all
---- broke at the value itself, one error with what each branch expects.
-local function no_branch_fits(v, failed)
-  local best, expected, known = nil, {}, {}
-  for _, errors in ipairs(failed) do
-    local depth = depth_of(errors)
-    if depth > 0 and (not best or depth > depth_of(best)
-      or depth == depth_of(best) and #errors < #best) then
-      best = errors
-    end
-    local words = errors[1].expected
-    if depth == 0 and not known[words] then
-      expected[#expected + 1], known[words] = words, true
-    end
-  end
-  return best or explain.mismatch(explain.join(expected), v)
-end
-
-
 function applicators.any.anyOf(list, _, compiler)
   local nodes = branches(list, "anyOf", compiler)
   return function(v, state)
@@ -131,7 +105,7 @@ function applicators.any.anyOf(list, _, compiler)
       if not broken then return nil end
       failed[i] = broken
     end
-    return no_branch_fits(v, failed)
+    return branch.explain(v, failed)
   end
 end
 
@@ -145,7 +119,7 @@ function applicators.any.oneOf(list, _, compiler)
       if broken then failed[#failed + 1] = broken else fits[#fits + 1] = tostring(i) end
     end
     if #fits == 1 then return nil end
-    if #fits == 0 then return no_branch_fits(v, failed) end
+    if #fits == 0 then return branch.explain(v, failed) end
     return explain.mismatch("exactly one of the alternatives", v,
       ("must fit exactly one of the alternatives, fits %s"):format(explain.join(fits, "and")))
   end

@@ -73,6 +73,7 @@ assertions.any["enum"] = function(list, _, compiler)
     end
     local errors = mismatch(expected, v)
     errors[1].message = errors[1].message .. explain.hint(v, parts.words)
+    errors[1].choices = parts.texts
     return errors
   end
 end
@@ -81,7 +82,10 @@ end
 assertions.any["const"] = function(wanted)
   local expected = explain.json(wanted)
   return function(v)
-    if not value.equal(v, wanted) then return mismatch(expected, v) end
+    if value.equal(v, wanted) then return nil end
+    local errors = mismatch(expected, v)
+    errors[1].choices = { expected }
+    return errors
   end
 end
 

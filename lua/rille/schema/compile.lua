@@ -263,6 +263,7 @@ local function compile(schema, settings)
   local compiler = setmetatable({
     asserts_formats = settings.formats ~= false, absent_nulls = settings.absent_nulls == true,
     documents = settings.documents or {}, path = {}, nodes = {}, resources = {}, resource_of = {},
+    scanned = {},
   }, Compiler)
   for uri, document in next, compiler.documents do
     compiler.resources[uri] = refs.resource(uri, document)

@@ -118,14 +118,17 @@ end
 
 
 --- Notes `schema` and everything beneath it as parts of `resource`.
----@param index table      resources (by URI), resource_of (by schema table)
+---@param index table      resources (by URI), resource_of (by schema table), scanned (true; false while
+---                        it is being scanned)
 ---@param schema any
 ---@param resource rille.schema.Resource
 ---@param depth? integer
 function refs.scan(index, schema, resource, depth)
   depth = (depth or 0) + 1
-  if type(schema) ~= "table" then return end
-  if depth > MAX_DEPTH then error({ schema = "nests deeper than 128 (does a table hold itself?)" }) end
+  if type(schema) ~= "table" or index.scanned[schema] then return end
+  if depth > MAX_DEPTH then error({ schema = "nests deeper than 128" }) end
+  if index.scanned[schema] == false then error({ schema = "a table holds itself; use $ref" }) end
+  index.scanned[schema] = false
   resource = enter_resource(index, schema, resource)
   index.resource_of[schema] = resource
   note_anchors(index, schema, resource)
@@ -142,6 +145,7 @@ function refs.scan(index, schema, resource, depth)
       refs.scan(index, member, resource, depth)
     end
   end
+  index.scanned[schema] = true
 end
 
 

@@ -195,15 +195,18 @@ end
 key_of = value.key
 
 
---- A deep copy; metatables (which say array, object and order) are shared.
+--- A deep copy; metatables (which say array, object and order) are shared. A table that stands in several
+--- places, even in itself, stays one.
 ---@param v any
----@param depth? integer
+---@param seen? table<table, table>
 ---@return any
-function value.copy(v, depth)
-  depth = depth or 0
-  if type(v) ~= "table" or depth > MAX_DEPTH then return v end
+function value.copy(v, seen)
+  if type(v) ~= "table" then return v end
+  seen = seen or {}
+  if seen[v] then return seen[v] end
   local copied = {}
-  for key, item in next, v do copied[key] = value.copy(item, depth + 1) end
+  seen[v] = copied
+  for key, item in next, v do copied[key] = value.copy(item, seen) end
   return setmetatable(copied, getmetatable(v))
 end
 
