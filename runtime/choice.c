@@ -1,0 +1,312 @@
+/* choice.c -- walk 7: one choice, from its first element to its final object. See choice.h. */
+#include "choice.h"
+
+#include "err.h"
+#include "extras.h"
+#include "json.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+
+struct rl_choice *rl_choice_new(int64_t index, size_t max_bytes)
+{
+    struct rl_choice *choice = calloc(1, sizeof(*choice));
+    if (choice == NULL)
+        return NULL;
+    choice->index = index;
+    choice->entry = cJSON_CreateObject();
+    choice->message = cJSON_CreateObject();
+    rl_buf_init(&choice->audio.bytes, max_bytes);
+    rl_base64_init(&choice->audio.decoder);
+    if (choice->entry != NULL && choice->message != NULL)
+        return choice;
+    rl_choice_free(choice);
+    return NULL;
+}
+
+
+void rl_choice_free(struct rl_choice *choice)
+{
+    if (choice == NULL)
+        return;
+    cJSON *const owned[] = {choice->entry,    choice->message,       choice->role,
+                            choice->content,  choice->refusal,       choice->thinking,
+                            choice->details,  choice->finish_reason, choice->function_name,
+                            choice->audio.members};
+    for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++)
+        cJSON_Delete(owned[i]);
+    rl_calls_free(&choice->calls);
+    rl_arguments_free(&choice->function_arguments);
+    rl_buf_free(&choice->audio.bytes);
+    free(choice);
+}
+
+
+/* The last finish_reason counts, but "" never replaces a word. */
+static int take_finish(struct rl_choice *choice, const cJSON *item, struct rl_gather *gather)
+{
+    const char *reason = rl_json_text(item);
+    if (reason == NULL || (reason[0] == '\0' && choice->finish_reason != NULL))
+        return RL_OK;
+    cJSON_Delete(choice->finish_reason);
+    choice->finish_reason = NULL;
+    return rl_text_append(&choice->finish_reason, reason, strlen(reason), &gather->room);
+}
+
+
+/* {content: [...], refusal: [...]}: the lists are appended, their nulls are places to be filled. */
+static int take_logprobs(struct rl_choice *choice, cJSON *item, struct rl_gather *gather)
+{
+    if (!cJSON_IsObject(item))
+        return RL_OK;
+    cJSON *kept = rl_json_get(choice->entry, "logprobs");
+    int rc = RL_OK;
+    if (!cJSON_IsObject(kept)) {
+        cJSON_DeleteItemFromObjectCaseSensitive(choice->entry, "logprobs");
+        kept = cJSON_AddObjectToObject(choice->entry, "logprobs");
+    }
+    if (kept == NULL)
+        return RL_ENOMEM;
+    while (item->child != NULL && rc == RL_OK) {
+        cJSON *member = cJSON_DetachItemViaPointer(item, item->child);
+        bool is_place = cJSON_IsNull(member) && rl_json_get(kept, member->string) == NULL;
+        rc = is_place ? rl_extras_keep(kept, member) : rl_extras_merge(kept, member, &gather->room);
+    }
+    return rc;
+}
+
+
+static bool is_known(const char *name)
+{
+    return strcmp(name, "index") == 0 || strcmp(name, "delta") == 0 ||
+           strcmp(name, "message") == 0 || strcmp(name, "finish_reason") == 0 ||
+           strcmp(name, "logprobs") == 0;
+}
+
+
+/* Content filter results, native reasons, whatever: the last one wins; of a body, the first one stays as sent. */
+static int take_members(struct rl_choice *choice, cJSON *item, bool is_body,
+                        struct rl_gather *gather)
+{
+    int rc = RL_OK;
+    for (cJSON *next, *member = item->child; member != NULL && rc == RL_OK; member = next) {
+        next = member->next;
+        if (is_known(member->string))
+            continue;
+        cJSON_DetachItemViaPointer(item, member);
+        bool stays = is_body && rl_json_get(choice->entry, member->string) == NULL;
+        rc = stays ? rl_extras_keep(choice->entry, member)
+                   : rl_extras_set(choice->entry, member, &gather->room);
+    }
+    return rc;
+}
+
+
+/* Deltas are joined. A whole message counts in a body, and in a stream as long as nothing else came: some servers
+ * repeat the whole text at the end, some in every chunk. */
+static int take_text(struct rl_choice *choice, cJSON *item, bool is_body, struct rl_gather *gather)
+{
+    cJSON *delta = rl_json_get(item, "delta");
+    cJSON *message = rl_json_get(item, "message");
+    bool has_delta = cJSON_IsObject(delta);
+    bool has_message = cJSON_IsObject(message);
+    if (has_message && (is_body || (!has_delta && !choice->is_touched)))
+        return rl_delta_take(choice, message, true, gather);
+    return has_delta ? rl_delta_take(choice, delta, false, gather) : RL_OK;
+}
+
+
+int rl_choice_take(struct rl_choice *choice, cJSON *item, bool is_body, struct rl_gather *gather)
+{
+    bool is_empty_finish = choice->finish_reason != NULL && !rl_text_any(choice->finish_reason);
+    size_t before = gather->room.bytes;
+    int rc = take_text(choice, item, is_body, gather);
+    if (is_empty_finish && gather->room.bytes < before)
+        choice->is_finish_void = true;
+    if (rc == RL_OK)
+        rc = take_finish(choice, rl_json_get(item, "finish_reason"), gather);
+    if (rc == RL_OK)
+        rc = take_logprobs(choice, rl_json_get(item, "logprobs"), gather);
+    return rc != RL_OK ? rc : take_members(choice, item, is_body, gather);
+}
+
+
+static int finish_audio(struct rl_audio *audio)
+{
+    int rc = rl_base64_finish(&audio->decoder, &audio->bytes);
+    if (audio->members == NULL || audio->bytes.len == 0 || (rc != RL_OK && rc != RL_ESYNTAX))
+        return audio->members == NULL || rc == RL_ESYNTAX ? RL_OK : rc;
+    struct rl_buf text;
+    rl_buf_init(&text, audio->bytes.max * 2);
+    rc = rl_base64_encode(&text, audio->bytes.data, audio->bytes.len);
+    if (rc == RL_OK && cJSON_AddStringToObject(audio->members, "data", text.data) == NULL)
+        rc = RL_ENOMEM;
+    rl_buf_free(&text);
+    return rc;
+}
+
+
+static int finish_function(struct rl_choice *choice, struct rl_gather *gather)
+{
+    if (!choice->has_function || !rl_arguments_are_empty(&choice->function_arguments))
+        return RL_OK;
+    rl_arguments_free(&choice->function_arguments);
+    return rl_arguments_append(&choice->function_arguments, "{}", 2, &gather->room);
+}
+
+
+int rl_choice_finish(struct rl_choice *choice, struct rl_gather *gather)
+{
+    int rc = rl_delta_flush(choice, gather);
+    if (rc == RL_OK)
+        rc = rl_calls_finish(&choice->calls, &gather->ids, &gather->room);
+    if (rc == RL_OK)
+        rc = finish_function(choice, gather);
+    return rc != RL_OK ? rc : finish_audio(&choice->audio);
+}
+
+
+bool rl_choice_has_valid_calls(const struct rl_choice *choice)
+{
+    return rl_calls_are_valid(&choice->calls) &&
+           (!choice->has_function || rl_arguments_are_json(&choice->function_arguments));
+}
+
+
+bool rl_choice_is_finished(const struct rl_choice *choice)
+{
+    return choice->finish_reason != NULL &&
+           (rl_text_any(choice->finish_reason) || !choice->is_finish_void);
+}
+
+
+const char *rl_choice_effective(const struct rl_choice *choice)
+{
+    static const struct {
+        const char *raw;
+        const char *effective;
+    } words[] = {
+        {"", "stop"},
+        {"stop", "stop"},
+        {"eos", "stop"},
+        {"eos_token", "stop"},
+        {"end_turn", "stop"},
+        {"stop_sequence", "stop"},
+        {"length", "length"},
+        {"max_tokens", "length"},
+        {"model_length", "length"},
+        {"tool_calls", "tool_calls"},
+        {"tool_use", "tool_calls"},
+        {"function_call", "tool_calls"},
+        {"content_filter", "content_filter"},
+        {"safety", "content_filter"},
+        {"error", "error"},
+        {"insufficient_system_resource", "error"},
+        {"abort", "error"},
+    };
+    const char *effective = "unknown";
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcasecmp(words[i].raw, rl_text_of(choice->finish_reason)) == 0)
+            effective = words[i].effective;
+    }
+    bool has_calls = choice->calls.len > 0 || choice->has_function;
+    if (has_calls && (strcmp(effective, "stop") == 0 || strcmp(effective, "unknown") == 0))
+        return "tool_calls";
+    if (!has_calls && strcmp(effective, "tool_calls") == 0)
+        return "stop";
+    return effective;
+}
+
+
+/* Puts <item>, which is taken, over or among the members of <object>. False without memory or when NULL. */
+static bool put(cJSON *object, const char *name, cJSON *item)
+{
+    cJSON *old = rl_json_get(object, name);
+    bool ok = item != NULL;
+    if (ok && old != NULL)
+        ok = cJSON_ReplaceItemInObjectCaseSensitive(object, name, item);
+    else if (ok)
+        ok = cJSON_AddItemToObject(object, name, item);
+    if (!ok)
+        cJSON_Delete(item);
+    return ok;
+}
+
+
+/* Hands out a member of the choice. */
+static cJSON *move(cJSON **item)
+{
+    cJSON *moved = *item;
+    *item = NULL;
+    return moved;
+}
+
+
+static cJSON *move_or_text(cJSON **item, const char *otherwise)
+{
+    return *item != NULL ? move(item) : cJSON_CreateString(otherwise);
+}
+
+
+static bool has_other_than_text(const struct rl_choice *choice)
+{
+    return choice->calls.len > 0 || choice->has_function || rl_text_any(choice->refusal) ||
+           choice->audio.members != NULL || cJSON_IsObject(rl_json_get(choice->message, "audio"));
+}
+
+
+static bool build_content(struct rl_choice *choice)
+{
+    if (!rl_text_any(choice->content) && has_other_than_text(choice))
+        return put(choice->message, "content", cJSON_CreateNull());
+    return put(choice->message, "content", move_or_text(&choice->content, ""));
+}
+
+
+static bool build_function(struct rl_choice *choice)
+{
+    cJSON *function = cJSON_CreateObject();
+    bool ok = function != NULL && put(function, "name", move_or_text(&choice->function_name, "")) &&
+              put(function, "arguments", move_or_text(&choice->function_arguments.text, ""));
+    if (ok)
+        return put(choice->message, "function_call", function);
+    cJSON_Delete(function);
+    return false;
+}
+
+
+static bool build_message(struct rl_choice *choice)
+{
+    cJSON *message = choice->message;
+    bool ok = build_content(choice) && put(message, "role", move_or_text(&choice->role, "assistant"));
+    if (ok && choice->refusal != NULL && (choice->is_whole || rl_text_any(choice->refusal)))
+        ok = put(message, "refusal", move(&choice->refusal));
+    if (ok && choice->calls.len > 0)
+        ok = put(message, "tool_calls", rl_calls_build(&choice->calls));
+    if (ok && choice->has_function)
+        ok = build_function(choice);
+    if (ok && choice->audio.members != NULL)
+        ok = put(message, "audio", move(&choice->audio.members));
+    return ok;
+}
+
+
+static cJSON *move_or_null(cJSON **item)
+{
+    return *item != NULL ? move(item) : cJSON_CreateNull();
+}
+
+
+cJSON *rl_choice_build(struct rl_choice *choice, const char **reasoning)
+{
+    if (!put(choice->entry, "index", rl_json_new_integer(choice->index)) ||
+        !put(choice->entry, "finish_reason", move_or_null(&choice->finish_reason)) ||
+        !build_message(choice))
+        return NULL;
+    *reasoning = rl_text_of(rl_delta_reasoning(choice));
+    if (!put(choice->entry, "message", move(&choice->message)))
+        return NULL;
+    return move(&choice->entry);
+}

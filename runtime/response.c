@@ -1,0 +1,332 @@
+/* response.c -- walk 7: chunk level of the accumulation. See response.h. */
+#include "response.h"
+
+#include "err.h"
+#include "extras.h"
+#include "json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+
+void rl_response_free(struct rl_response *response)
+{
+    cJSON_Delete(response->root);
+    response->root = NULL;
+    for (size_t i = 0; i < response->count; i++)
+        rl_choice_free(response->choices[i]);
+    response->count = 0;
+}
+
+
+static int find_choice(struct rl_response *response, int64_t index, struct rl_choice **choice)
+{
+    for (size_t i = 0; i < response->count; i++) {
+        *choice = response->choices[i];
+        if ((*choice)->index == index)
+            return RL_OK;
+    }
+    if (response->count == RL_CHOICES_MAX)
+        return RL_ETOOBIG;
+    *choice = rl_choice_new(index, response->max_bytes);
+    if (*choice == NULL)
+        return RL_ENOMEM;
+    response->choices[response->count++] = *choice;
+    return RL_OK;
+}
+
+
+/* Index of a choice by what it says itself; 0 when it says nothing. */
+static int64_t own_index(const cJSON *item)
+{
+    int64_t index;
+    return rl_json_integer(rl_json_get(item, "index"), &index) ? index : 0;
+}
+
+
+static bool has_index(const cJSON *item)
+{
+    int64_t index;
+    return rl_json_integer(rl_json_get(item, "index"), &index);
+}
+
+
+static bool has_content(const cJSON *item)
+{
+    const cJSON *content = rl_json_get(rl_json_get(item, "message"), "content");
+    const char *text = rl_json_text(content);
+    return (text != NULL && text[0] != '\0') || (cJSON_IsArray(content) && content->child != NULL);
+}
+
+
+static bool has_calls(const cJSON *item)
+{
+    const cJSON *calls = rl_json_get(rl_json_get(item, "message"), "tool_calls");
+    return cJSON_IsArray(calls) && calls->child != NULL;
+}
+
+
+/* What is known of the choices of a body before they are taken. */
+struct overview {
+    size_t count;   /* objects */
+    size_t indexed; /* of these: with an index of their own */
+    size_t texts;
+    size_t callers;
+    bool is_distinct; /* no index twice */
+    bool is_message;  /* a whole message among them */
+};
+
+
+static void look_over(const cJSON *choices, struct overview *seen)
+{
+    *seen = (struct overview){.is_distinct = true};
+    int64_t indexes[RL_CHOICES_MAX];
+    const cJSON *item;
+    cJSON_ArrayForEach(item, choices)
+    {
+        seen->count += cJSON_IsObject(item);
+        seen->texts += has_content(item);
+        seen->callers += has_calls(item);
+        seen->is_message = seen->is_message || cJSON_IsObject(rl_json_get(item, "message"));
+        if (!has_index(item) || seen->indexed == RL_CHOICES_MAX)
+            continue;
+        for (size_t i = 0; i < seen->indexed; i++)
+            seen->is_distinct = seen->is_distinct && indexes[i] != own_index(item);
+        indexes[seen->indexed++] = own_index(item);
+    }
+}
+
+
+/* Copilot spreads one turn over several choices: text in the first, calls in the next ones. */
+static bool is_spread(const struct overview *seen, int n)
+{
+    if (n > 1 || seen->count < 2)
+        return false;
+    return seen->indexed == 0 || !seen->is_distinct || (seen->texts <= 1 && seen->callers > 0);
+}
+
+
+static int take_choices(struct rl_response *response, cJSON *choices, bool is_body)
+{
+    struct overview seen = {0};
+    if (is_body)
+        look_over(choices, &seen);
+    bool is_whole = is_body && seen.is_message;
+    bool is_one = is_whole && is_spread(&seen, response->n);
+    bool by_position = is_whole && (seen.indexed < seen.count || !seen.is_distinct);
+    int64_t position = 0;
+    int rc = RL_OK;
+    for (cJSON *item = choices->child; item != NULL && rc == RL_OK; item = item->next) {
+        if (!cJSON_IsObject(item))
+            continue;
+        struct rl_choice *choice;
+        int64_t index = is_one ? 0 : by_position ? position : own_index(item);
+        position++;
+        rc = find_choice(response, index, &choice);
+        if (rc == RL_OK)
+            rc = rl_choice_take(choice, item, is_whole, &response->gather);
+    }
+    return rc;
+}
+
+
+/* A copy of the usage of a chunk, wherever it stands; NULL when it has none or without memory. */
+static cJSON *copy_usage(const cJSON *chunk, const cJSON *choices, bool *has_usage)
+{
+    const cJSON *usage = rl_json_get(chunk, "usage");
+    if (!cJSON_IsObject(usage))
+        usage = rl_json_get(rl_json_get(chunk, "x_groq"), "usage");
+    const cJSON *item = cJSON_IsArray(choices) ? choices->child : NULL;
+    for (; !cJSON_IsObject(usage) && item != NULL; item = item->next)
+        usage = rl_json_get(item, "usage");
+    *has_usage = cJSON_IsObject(usage);
+    return *has_usage ? cJSON_Duplicate(usage, true) : NULL;
+}
+
+
+static bool is_text(const cJSON *item)
+{
+    const char *text = rl_json_text(item);
+    return text != NULL && text[0] != '\0';
+}
+
+
+/* Does this member of a chunk replace what earlier chunks said? */
+static bool counts(const cJSON *root, const cJSON *member, bool is_chunk)
+{
+    static const char *const dropped[] = {"object", "choices", "usage", "obfuscation", "error"};
+    const char *name = member->string;
+    for (size_t i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++) {
+        if (strcmp(name, dropped[i]) == 0)
+            return false;
+    }
+    double created;
+    if (strcmp(name, "id") == 0)
+        return is_text(member) && rl_json_get(root, name) == NULL;
+    if (strcmp(name, "model") == 0)
+        return is_text(member);
+    if (strcmp(name, "created") == 0)
+        return rl_json_double(member, &created) && created != 0 && rl_json_get(root, name) == NULL;
+    return is_chunk && !cJSON_IsNull(member);
+}
+
+
+/* A body stands as sent; only its choices are made anew. */
+static int keep_body(struct rl_response *response, cJSON *chunk)
+{
+    int rc = RL_OK;
+    for (cJSON *next, *member = chunk->child; member != NULL && rc == RL_OK; member = next) {
+        next = member->next;
+        if (strcmp(member->string, "choices") == 0 ||
+            rl_json_get(response->root, member->string) != NULL)
+            continue;
+        rc = rl_extras_keep(response->root, cJSON_DetachItemViaPointer(chunk, member));
+    }
+    return rc;
+}
+
+
+static int take_members(struct rl_response *response, cJSON *chunk, bool is_chunk)
+{
+    int rc = RL_OK;
+    for (cJSON *next, *member = chunk->child; member != NULL && rc == RL_OK; member = next) {
+        next = member->next;
+        if (counts(response->root, member, is_chunk))
+            rc = rl_extras_set(response->root, cJSON_DetachItemViaPointer(chunk, member),
+                               &response->gather.room);
+    }
+    return rc;
+}
+
+
+static bool is_ours(const cJSON *chunk, bool has_usage)
+{
+    const char *object = rl_json_text(rl_json_get(chunk, "object"));
+    return has_usage || rl_json_get(chunk, "choices") != NULL ||
+           (object != NULL && strncmp(object, "chat.", 5) == 0);
+}
+
+
+/* Takes what stands beside the choices; the last usage counts, it is never summed. */
+static int take_rest(struct rl_response *response, cJSON *chunk, cJSON *usage, bool is_body)
+{
+    bool has_choices = cJSON_IsArray(rl_json_get(chunk, "choices"));
+    int rc = is_body ? keep_body(response, chunk) : take_members(response, chunk, has_choices);
+    if (usage == NULL)
+        return rc;
+    if (rc == RL_OK)
+        return rl_extras_set(response->root, usage, &response->gather.room);
+    cJSON_Delete(usage);
+    return rc;
+}
+
+
+int rl_response_take(struct rl_response *response, cJSON *chunk, bool is_body)
+{
+    cJSON *choices = rl_json_get(chunk, "choices");
+    bool has_usage;
+    cJSON *usage = copy_usage(chunk, choices, &has_usage);
+    if (has_usage && usage == NULL)
+        return RL_ENOMEM;
+    if (!is_ours(chunk, has_usage))
+        return RL_OK;
+    if (response->root == NULL) {
+        response->is_body = is_body;
+        response->root = cJSON_CreateObject();
+    }
+    int rc = response->root != NULL ? RL_OK : RL_ENOMEM;
+    if (rc == RL_OK && cJSON_IsArray(choices))
+        rc = take_choices(response, choices, is_body);
+    if (rc == RL_OK)
+        return take_rest(response, chunk, usage, is_body);
+    cJSON_Delete(usage);
+    return rc;
+}
+
+
+static int by_index(const void *left, const void *right)
+{
+    const struct rl_choice *a = *(struct rl_choice *const *)left;
+    const struct rl_choice *b = *(struct rl_choice *const *)right;
+    return a->index < b->index ? -1 : a->index > b->index;
+}
+
+
+int rl_response_finish(struct rl_response *response)
+{
+    int rc = RL_OK;
+    if (response->count > 1)
+        qsort(response->choices, response->count, sizeof(response->choices[0]), by_index);
+    for (size_t i = 0; i < response->count && rc == RL_OK; i++)
+        rc = rl_choice_finish(response->choices[i], &response->gather);
+    return rc;
+}
+
+
+bool rl_response_is_finished(const struct rl_response *response)
+{
+    bool finished = response->count > 0;
+    for (size_t i = 0; i < response->count; i++)
+        finished = finished && rl_choice_is_finished(response->choices[i]);
+    return finished;
+}
+
+
+bool rl_response_is_document(const struct rl_response *response)
+{
+    bool is_whole = response->is_body && response->count > 0;
+    for (size_t i = 0; i < response->count; i++)
+        is_whole = is_whole && response->choices[i]->is_whole;
+    return is_whole;
+}
+
+
+bool rl_response_has_cut_calls(const struct rl_response *response)
+{
+    bool cut = false;
+    for (size_t i = 0; i < response->count; i++)
+        cut = cut || (!rl_choice_is_finished(response->choices[i]) &&
+                      !rl_choice_has_valid_calls(response->choices[i]));
+    return cut;
+}
+
+
+static bool put(cJSON *object, const char *name, cJSON *item)
+{
+    if (item != NULL && rl_json_get(object, name) != NULL)
+        cJSON_DeleteItemFromObjectCaseSensitive(object, name);
+    if (item != NULL && cJSON_AddItemToObject(object, name, item))
+        return true;
+    cJSON_Delete(item);
+    return false;
+}
+
+
+static cJSON *build_choices(struct rl_response *response)
+{
+    cJSON *choices = cJSON_CreateArray();
+    for (size_t i = 0; i < response->count && choices != NULL; i++) {
+        response->effective[i] = rl_choice_effective(response->choices[i]);
+        cJSON *entry = rl_choice_build(response->choices[i], &response->reasoning[i]);
+        if (entry == NULL) {
+            cJSON_Delete(choices);
+            return NULL;
+        }
+        cJSON_AddItemToArray(choices, entry);
+    }
+    return choices;
+}
+
+
+cJSON *rl_response_build(struct rl_response *response, int *rc)
+{
+    cJSON *root = response->root;
+    *rc = RL_OK;
+    if (root == NULL)
+        return NULL;
+    bool ok = put(root, "choices", build_choices(response)) &&
+              (rl_response_is_document(response) ||
+               put(root, "object", cJSON_CreateString("chat.completion")));
+    *rc = ok ? RL_OK : RL_ENOMEM;
+    return ok ? root : NULL;
+}

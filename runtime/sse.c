@@ -1,0 +1,270 @@
+/* sse.c -- walk 6: bytes -> lines -> events. See sse.h.
+ *
+ * Every byte is looked at a bounded number of times, whatever the cuts and whatever the line ends:
+ * the next LF and the next CR are searched once per slice and remembered, and a line is copied only when a
+ * slice ends inside it. Events are handed out of `data`, which is cleared afterwards, never moved.
+ */
+#include "sse.h"
+
+#include "err.h"
+#include "json.h"
+
+#include <string.h>
+
+/* One pass over a slice. */
+struct scan {
+    const char *at;  /* first byte that was not taken */
+    const char *end;
+    const char *lf;  /* next LF at or after `at`, or end */
+    const char *cr;  /* likewise CR */
+};
+
+
+void rl_sse_init(struct rl_sse *sse, size_t max_bytes, rl_sse_on_event *on_event, void *owner)
+{
+    *sse = (struct rl_sse){.on_event = on_event, .owner = owner};
+    rl_buf_init(&sse->line, max_bytes);
+    rl_buf_init(&sse->data, max_bytes);
+    rl_buf_init(&sse->type, max_bytes);
+    rl_buf_init(&sse->late, max_bytes);
+}
+
+
+void rl_sse_free(struct rl_sse *sse)
+{
+    rl_buf_free(&sse->line);
+    rl_buf_free(&sse->data);
+    rl_buf_free(&sse->type);
+    rl_buf_free(&sse->late);
+}
+
+
+/* Hands out the pending event, if any. Its name and data are forgotten, a late name is not. */
+static int dispatch(struct rl_sse *sse)
+{
+    int rc = RL_OK;
+    if (sse->has_data && sse->data.status == RL_OK) {
+        struct rl_sse_event event = {
+            .type = sse->type.len > 0 ? sse->type.data : "message",
+            .data = sse->data.data,
+            .data_len = sse->data.len,
+        };
+        rc = sse->on_event(sse->owner, &event);
+    }
+    sse->has_data = false;
+    sse->is_hopeless = false;
+    rl_buf_clear(&sse->data);
+    rl_buf_clear(&sse->type);
+    return rc;
+}
+
+
+static int set_type(struct rl_buf *type, const char *value, size_t len)
+{
+    rl_buf_clear(type);
+    return rl_buf_add(type, value, len);
+}
+
+
+/* Makes the late name the current one. */
+static int promote_late(struct rl_sse *sse)
+{
+    if (!sse->is_late)
+        return RL_OK;
+    sse->is_late = false;
+    return set_type(&sse->type, sse->late.data, sse->late.len);
+}
+
+
+/* A blank line ends the event; by the standard a name counts wherever it stood in the event. */
+static int end_event(struct rl_sse *sse)
+{
+    int rc = promote_late(sse);
+    return rc != RL_OK ? rc : dispatch(sse);
+}
+
+
+static const char done_mark[] = "[DONE]";
+
+
+static bool is_done_mark(const char *text, size_t len)
+{
+    size_t mark_len = sizeof(done_mark) - 1;
+    return len >= mark_len && memcmp(text, done_mark, mark_len) == 0;
+}
+
+
+/* Does this data line look like the first one of an event? */
+static bool starts_event(const char *value, size_t len)
+{
+    return len > 0 && (value[0] == '{' || value[0] == ':' || is_done_mark(value, len));
+}
+
+
+/* Is the pending data an event of its own, though no blank line ended it? Asked only where the next line
+ * starts an event. Long data is parsed only when it ends like a document; when it then is none, it can never
+ * become one (a value cannot follow a value), so that the parsing stays linear. */
+static bool is_whole(struct rl_sse *sse)
+{
+    enum { SHORT = 64 };
+    const char *data = sse->data.data;
+    size_t len = sse->data.len;
+    while (len > 0 && strchr(" \t\n\r", data[len - 1]) != NULL)
+        len--;
+    if (len == 0 || data[0] == ':' || is_done_mark(data, len))
+        return true;
+    bool ends = data[len - 1] == '}' || data[len - 1] == ']';
+    if (sse->is_hopeless || (len > SHORT && !ends))
+        return false;
+    if (rl_json_is_complete(data, len))
+        return true;
+    sse->is_hopeless = ends;
+    return false;
+}
+
+
+static int take_data(struct rl_sse *sse, const char *value, size_t len)
+{
+    if (sse->has_data && starts_event(value, len) && is_whole(sse)) {
+        int rc = dispatch(sse);
+        if (rc == RL_OK)
+            rc = promote_late(sse);
+        if (rc != RL_OK)
+            return rc;
+    }
+    if (sse->has_data)
+        rl_buf_addc(&sse->data, '\n');
+    int rc = rl_buf_add(&sse->data, value, len);
+    sse->has_data = rc == RL_OK;
+    return rc;
+}
+
+
+static int take_type(struct rl_sse *sse, const char *value, size_t len)
+{
+    if (!sse->has_data)
+        return set_type(&sse->type, value, len);
+    sse->is_late = true;
+    return set_type(&sse->late, value, len);
+}
+
+
+static bool is_field(const char *line, size_t len, const char *name)
+{
+    return len == strlen(name) && memcmp(line, name, len) == 0;
+}
+
+
+static int take_line(struct rl_sse *sse, const char *line, size_t len)
+{
+    if (len == 0)
+        return end_event(sse);
+    const char *colon = memchr(line, ':', len);
+    size_t name_len = colon != NULL ? (size_t)(colon - line) : len;
+    const char *value = colon != NULL ? colon + 1 : line + len;
+    size_t value_len = (size_t)(line + len - value);
+    if (value_len > 0 && value[0] == ' ') {
+        value++;
+        value_len--;
+    }
+    if (is_field(line, name_len, "data"))
+        return take_data(sse, value, value_len);
+    if (is_field(line, name_len, "event"))
+        return take_type(sse, value, value_len);
+    if (!is_field(line, name_len, "error"))
+        return RL_OK; /* a comment, id, retry, or unknown */
+    /* llama.cpp before 2025-09 wrote a failure as a field of its own */
+    int rc = take_data(sse, value, value_len);
+    return rc != RL_OK ? rc : set_type(&sse->type, "error", 5);
+}
+
+
+/* Takes the line that ends before <end>, joined to what earlier slices left of it. */
+static int end_line(struct rl_sse *sse, const char *start, const char *end)
+{
+    size_t len = (size_t)(end - start);
+    if (sse->line.len == 0)
+        return take_line(sse, start, len);
+    int rc = rl_buf_add(&sse->line, start, len);
+    if (rc == RL_OK)
+        rc = take_line(sse, sse->line.data, sse->line.len);
+    rl_buf_clear(&sse->line);
+    return rc;
+}
+
+
+/* Drops one byte order mark at offset 0, which may come in three slices. */
+static void skip_mark(struct rl_sse *sse, struct scan *scan)
+{
+    static const char mark[] = "\xEF\xBB\xBF";
+    while (sse->offset < 3 && scan->at < scan->end) {
+        if (*scan->at != mark[sse->offset]) {
+            rl_buf_add(&sse->line, mark, sse->offset); /* it was none: give back what was held */
+            sse->offset = 3;
+            return;
+        }
+        sse->offset++;
+        scan->at++;
+    }
+}
+
+
+static const char *find(const struct scan *scan, char byte)
+{
+    const char *hit = memchr(scan->at, byte, (size_t)(scan->end - scan->at));
+    return hit != NULL ? hit : scan->end;
+}
+
+
+/* Takes one whole line from <scan>, or leaves its beginning in `line`. */
+static int step(struct rl_sse *sse, struct scan *scan)
+{
+    if (scan->lf < scan->at)
+        scan->lf = find(scan, '\n');
+    if (scan->cr < scan->at)
+        scan->cr = find(scan, '\r');
+    const char *stop = scan->lf < scan->cr ? scan->lf : scan->cr;
+    const char *start = scan->at;
+    if (stop == scan->end) {
+        scan->at = scan->end;
+        return rl_buf_add(&sse->line, start, (size_t)(stop - start));
+    }
+    scan->at = stop + 1;
+    if (*stop == '\r') {
+        if (scan->at == scan->end)
+            sse->after_cr = true;
+        else if (*scan->at == '\n')
+            scan->at++;
+    }
+    return end_line(sse, start, stop);
+}
+
+
+int rl_sse_feed(struct rl_sse *sse, const char *bytes, size_t len)
+{
+    struct scan scan = {.at = bytes, .end = bytes + len};
+    if (len == 0)
+        return RL_OK;
+    if (sse->offset < 3)
+        skip_mark(sse, &scan);
+    if (sse->after_cr && scan.at < scan.end) {
+        sse->after_cr = false;
+        if (*scan.at == '\n')
+            scan.at++;
+    }
+    scan.lf = find(&scan, '\n');
+    scan.cr = find(&scan, '\r');
+    int rc = RL_OK;
+    while (rc == RL_OK && scan.at < scan.end)
+        rc = step(sse, &scan);
+    return rc;
+}
+
+
+int rl_sse_finish(struct rl_sse *sse)
+{
+    int rc = RL_OK;
+    if (sse->line.len > 0)
+        rc = end_line(sse, "", "");
+    return rc != RL_OK ? rc : end_event(sse);
+}
