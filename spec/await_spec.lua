@@ -210,6 +210,9 @@ describe("await.failure", function()
     { "ECANCELED: operation canceled", "cancelled", "operation canceled", "ECANCELED" },
     { "E2BIG: argument list too long", "invalid_request", "argument list too long", "E2BIG" },
     { "ENOSPC: no space left on device", "internal", "no space left on device", "ENOSPC" },
+    { "EPIPE", "connection", "broken pipe", "EPIPE" },
+    { "ECONNRESET", "connection", "connection reset by peer", "ECONNRESET" },
+    { "ESTRANGE", "internal", "ESTRANGE", "ESTRANGE" },
     { "something odd", "internal", "something odd", nil },
   }
   for _, case in ipairs(cases) do

@@ -25,13 +25,31 @@ local codes <const> = {
 }
 
 
---- Makes a failure of what luv says (`ENOENT: no such file or directory: /x`).
+local reasons = {}   -- errno name → what it means, filled when first needed
+
+--- Callbacks of streams get the bare name.
+local function reason_of(name)
+  if not next(reasons) then
+    local uv = core.uv()
+    for number = 1, 200 do
+      local text = uv.translate_sys_error(number)
+      local found, reason = tostring(text):match("^(E[%u%d]+): (.+)")
+      if found then reasons[found] = reason end
+    end
+  end
+  return reasons[name]
+end
+
+
+--- Makes a failure of what luv says: `ENOENT: no such file or directory: /x`, or the name alone.
 ---@param text any         luv's error text
 ---@param doing? string    opens the message: "cannot read /x"
 ---@return rille.Failure   detail is the name of the errno
 function await.failure(text, doing)
-  local name, reason = tostring(text):match("^(E[%u%d]+): ([^:]+)")
-  local message = reason or tostring(text)
+  text = tostring(text)
+  local name, reason = text:match("^(E[%u%d]+): ([^:]+)")
+  name = name or text:match("^E[%u%d]+$")
+  local message = reason or name and reason_of(name) or text
   if doing then message = doing .. ": " .. message end
   return failure.new(codes[name] or "internal", message, { detail = name })
 end

@@ -7,13 +7,13 @@
 
 local core = require "rille.core"
 local await = require "rille.await"
+local group = require "rille.process.group"
 
 local uv <const> = core.uv()
 
 local child = {}
 
-local STEP <const> = 0.01            -- seconds between two looks at a group that should end
-local CLOSE_GRACE <const> = 1        -- between TERM and KILL when the leader still runs,
+local CLOSE_GRACE <const> = 1        -- seconds between TERM and KILL when the leader still runs,
 local LEFTOVER_GRACE <const> = 0.2   -- and when only what it left behind does
 local REAP <const> = 0.5             -- in which a killed process is certainly gone
 local EOF_SLICES <const>, EOF_SLICE <const> = 4, 0.05
@@ -179,30 +179,7 @@ end
 ---@param signal integer|string   number or "sigterm"
 ---@return boolean delivered      false when nobody is left
 function Child:kill(signal)
-  return not self.closed and uv.kill(-self.pid, signal) == 0
-end
-
-
-function Child:is_alive()
-  local ok, _, name = uv.kill(-self.pid, 0)
-  return not self.exit or ok == 0 or name == "EPERM"
-end
-
-
---- Asks the group to end and looks until it has; the time is real, whatever clock a spec has put
---- into rille.time.
----@async
----@param seconds number
----@return boolean ended
-function Child:ask(seconds)
-  self:kill("sigterm")
-  self:kill("sigcont")   -- a stopped process sees the other signal only then
-  local last = core.now() + seconds
-  while self:is_alive() do
-    if core.now() >= last then return false end
-    core.op():wait(STEP)
-  end
-  return true
+  return not self.closed and group.signal(self.pid, signal)
 end
 
 
@@ -210,7 +187,11 @@ end
 ---@async
 ---@param grace number
 function Child:stop(grace)
-  if not self:ask(grace) then self:kill("sigkill") end
+  self:kill("sigterm")
+  self:kill("sigcont")   -- a stopped process sees the other signal only then
+  local last = core.now() + grace
+  self.exited:wait(grace)
+  if not group.wait(self.pid, math.max(0, last - core.now())) then self:kill("sigkill") end
   self.exited:wait(REAP)
 end
 
@@ -230,7 +211,7 @@ local killer_metatable <const> = {
 function Child:close()
   if self.closed then return end
   local _ <close> = setmetatable({ child = self }, killer_metatable)
-  if not await.can_wait() or not self:is_alive() then return end
+  if not await.can_wait() or self.exit and not group.is_running(self.pid) then return end
   self:stop(self.exit and LEFTOVER_GRACE or CLOSE_GRACE)
 end
 
