@@ -74,8 +74,8 @@ function log.secret(value)
 end
 
 
---- Splits the text at the first secret of the list and treats the pieces with the others, so that no
---- replacement is looked at again.
+--- Splits the text at the first secret of the list and treats the pieces with the others, so that
+--- no replacement is looked at again.
 local function redact_from(text, index)
   local secret = secrets[index]
   if not secret or text == "" then return text end

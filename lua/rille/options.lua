@@ -128,8 +128,8 @@ local function type_error(key, value, wanted, name)
 end
 
 
---- Checks a table of options. Raises for an unknown key and for a wrong type. Call it as a statement
---- or an assignment: after a tail call Lua no longer knows whose line to blame.
+--- Checks a table of options. Raises for an unknown key and for a wrong type. Call it as a
+--- statement or an assignment: after a tail call Lua no longer knows whose line to blame.
 ---
 --- The spec maps each key to a type or a list of types: "string", "number", "integer", "table",
 --- "boolean", "function" or "callable" (both also take a table with __call), "any". Its key "..."

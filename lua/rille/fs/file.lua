@@ -39,12 +39,16 @@ end
 ---@param flags string|integer   as luv has them: "r", "wx", or O_… bits
 ---@param mode integer           of a new file, before the umask
 ---@param doing string           as in request
+---@param undo? fun()            called when the file was opened (made) after the task was cancelled
 ---@return rille.File?           to-be-closed
 ---@return rille.Failure? failure
-function file.open(path, flags, mode, doing)
+function file.open(path, flags, mode, doing, undo)
   local fd, why = file.request(doing, function(done)
     return uv.fs_open(path, flags, mode, done)
-  end, uv.fs_close)
+  end, function(late)
+    uv.fs_close(late)
+    if undo then undo() end
+  end)
   if not fd then return nil, why end
   return setmetatable({ fd = fd, doing = doing }, File)
 end

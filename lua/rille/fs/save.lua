@@ -36,7 +36,7 @@ local temporary_metatable <const> = {
 
 local function open_temporary(path, doing)
   local name = temporary_name(path)
-  local opened, why = file.open(name, "wx", DEFAULT_MODE, doing)
+  local opened, why = file.open(name, "wx", DEFAULT_MODE, doing, function() uv.fs_unlink(name) end)
   if not opened then return nil, why end
   return setmetatable({ file = opened, name = name }, temporary_metatable)
 end
