@@ -26,6 +26,23 @@ describe("rille", function()
     end)
   end
 
+  --- What a script does with each of the other names.
+  local callable = { "agent", "models", "parts", "script", "tool", "transcript" }
+  for _, name in ipairs(callable) do
+    it("has " .. name .. ", which can be called", function()
+      assert.is_true(require("rille.options").is_callable(rille[name]))
+    end)
+  end
+
+  it("has the names of the API reference", function()
+    assert.is_function(rille.chat.completions.create)
+    assert.equal(rille.chat, rille.chat)
+    assert.is_function(rille.http.get)
+    assert.is_function(rille.json.encode)
+    assert.is_function(rille.mock.serve)
+    assert.is_function(rille.script.text)
+  end)
+
   it("returns the same value each time", function()
     assert.is_true(rawequal(rille.fs, rille.fs))
     assert.equal(rille.fs, rawget(rille, "fs"))

@@ -199,7 +199,7 @@ describe("process.run output", function()
     assert.is_true(result.truncated)
     assert.is_true(#result.stdout < (1 << 20) + 100)
     assert.is_true(took < 30, took)
-    result = nil
+    result.stdout = nil
     collectgarbage()
     assert.is_true(collectgarbage("count") - before < 4096)
   end))
@@ -401,9 +401,11 @@ describe("the child's own state", function()
     assert.equal("0000000000000000", result.stdout:match("SigBlk:%s*(%x+)"))
     local inherited = run({ "ls", "/proc/self/fd" }).stdout
     local file = rille.uv.fs_open("/dev/null", "r", 0)
-    local other <close> = assert(open { "cat" })
-    assert.equal(inherited, run({ "ls", "/proc/self/fd" }).stdout)
+    local other = assert(open { "cat" })
+    local fds = run({ "ls", "/proc/self/fd" }).stdout
+    other:close()
     rille.uv.fs_close(file)
+    assert.equal(inherited, fds)
   end)
 
   it("leads a session of its own", function()

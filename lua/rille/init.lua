@@ -29,7 +29,7 @@ local public <const> = {
   spawn = { "rille.task", "spawn" },
   timeout = { "rille.task", "timeout" },
   tool = { "rille.tool", "new" },
-  transcript = { "rille.transcript", "new" },
+  transcript = "rille.transcript",
   uv = "rille.uv",
 }
 
