@@ -45,28 +45,34 @@ describe("rille.json.encode", function()
 end)
 
 
+--- LD_PRELOAD is the sanitizer's, which the compiler does not want.
+local function sh(command)
+  local pipe = assert(io.popen("env -u LD_PRELOAD sh -c '" .. command .. "' 2>&1"))
+  local printed = pipe:read("a")
+  return pipe:close(), printed
+end
+
+
+--- Compiles a driver of spec/support together with files of runtime, their malloc renamed. Returns its path.
+local function compile(driver, names, libraries)
+  local program, sources = os.tmpname(), {}
+  for name in names:gmatch("%S+") do sources[#sources + 1] = "runtime/" .. name .. ".c" end
+  local ok, printed = sh(("${CC:-cc} -std=c11 -D_POSIX_C_SOURCE=200809L -O1 -Iruntime "
+    .. "-Dmalloc=check_malloc -Drealloc=check_realloc -Dfree=check_free $(pkg-config --cflags %s) "
+    .. "spec/support/%s.c %s -o %s $(pkg-config --libs %s) -lm")
+    :format(libraries, driver, table.concat(sources, " "), program, libraries))
+  assert(ok, printed)
+  return program
+end
+
+
+local SOURCES <const> = "json json_write guard utf8 decimal base64 transcript buf err"
+
+
 describe("the C contract of json.h", function()
   local driver
 
-  --- LD_PRELOAD is the sanitizer's, which the compiler does not want.
-  local function sh(command)
-    local pipe = assert(io.popen("env -u LD_PRELOAD sh -c '" .. command .. "' 2>&1"))
-    local printed = pipe:read("a")
-    return pipe:close(), printed
-  end
-
-  setup(function()
-    driver = os.tmpname()
-    local sources = {}
-    for name in ("json json_write guard utf8 decimal base64 transcript buf err"):gmatch("%S+") do
-      sources[#sources + 1] = "runtime/" .. name .. ".c"
-    end
-    local ok, printed = sh(("${CC:-cc} -std=c11 -D_POSIX_C_SOURCE=200809L -O1 -Iruntime "
-      .. "-Dmalloc=check_malloc -Drealloc=check_realloc -Dfree=check_free "
-      .. "$(pkg-config --cflags libcjson) spec/support/json_check.c %s -o %s $(pkg-config --libs libcjson) -lm")
-      :format(table.concat(sources, " "), driver))
-    assert(ok, printed)
-  end)
+  setup(function() driver = compile("json_check", SOURCES, "libcjson") end)
 
   teardown(function() os.remove(driver) end)
 
@@ -87,6 +93,19 @@ describe("the C contract of json.h", function()
       assert.is_true(ok)
     end)
   end
+end)
+
+
+describe("JSON and transcripts between Lua and C", function()
+  it("lose no block when any allocation fails", function()
+    local _, lua_package = sh "for p in lua5.4 lua-5.4 lua54 lua; do pkg-config --exists $p && echo $p && break; done"
+    local driver = compile("lua_json_check", SOURCES .. " lua_json lua_json_encode lua_transcript",
+      "libcjson libuv " .. lua_package:match("%S+"))
+    local ok, printed = sh(driver)
+    os.remove(driver)
+    assert.equal("", printed)
+    assert.is_true(ok)
+  end)
 end)
 
 

@@ -363,3 +363,80 @@ describe("rille.Transcript, collected", function()
     end
   end)
 end)
+
+
+describe("rille.Transcript, used at random", function()
+  --- What a transcript should be: a list of { text, key = form }.
+  local function expected_wire(model, key)
+    local forms = {}
+    for _, entry in ipairs(model) do
+      local form = entry.key == key and entry.form or json.encode(user(entry.text))
+      if form ~= "" then forms[#forms + 1] = form end
+    end
+    return "[" .. table.concat(forms, ",") .. "]"
+  end
+
+  local function expected_unwired(model, key, from)
+    for i = from, #model do
+      if model[i].key ~= key then return i end
+    end
+  end
+
+  local serial = 0
+  local steps = {
+    function(t, model)
+      serial = serial + 1
+      t:append(user("m" .. serial))
+      model[#model + 1] = { text = "m" .. serial }
+    end,
+    function(t, model)
+      if #model == 0 then return end
+      serial = serial + 1
+      local i = math.random(#model)
+      t:replace(math.random(2) == 1 and i or i - #model - 1, user("m" .. serial))
+      model[i] = { text = "m" .. serial }
+    end,
+    function(t, model)
+      local n = math.random(0, 12)
+      t:truncate(n)
+      if n >= #model then return end
+      for i = #model, n + 1, -1 do model[i] = nil end
+      if n > 0 then model[n] = { text = model[n].text } end
+    end,
+    function(t, model)
+      if #model == 0 then return end
+      local i, key = math.random(#model), math.random(2) == 1 and "p" or "q"
+      local form = ({ "", '{"w":' .. i .. "}", false })[math.random(3)]
+      t:set_wire(i, key, form or nil)
+      model[i].key, model[i].form = key, form or nil
+    end,
+  }
+
+  local function copy_model(model)
+    local copy = {}
+    for i, entry in ipairs(model) do copy[i] = { text = entry.text, key = entry.key, form = entry.form } end
+    return copy
+  end
+
+  it("agrees with a plain list, clones included", function()
+    math.randomseed(31)
+    local pool = { { transcript.new(), {} } }
+    for _ = 1, 3000 do
+      local at = math.random(#pool)
+      local t, model = pool[at][1], pool[at][2]
+      if math.random(10) == 1 then
+        pool[math.random(6) % (#pool + 1) + 1] = { t:clone(), copy_model(model) }
+      else
+        steps[math.random(3) == 1 and math.random(#steps) or math.random(2) * 3 - 2](t, model)
+      end
+      for _, pair in ipairs(pool) do
+        local one, other = pair[1], pair[2]
+        assert.equal(#other, #one)
+        for _, key in ipairs { "p", "q" } do
+          assert.equal(expected_wire(other, key), one:wire(key))
+          assert.equal(expected_unwired(other, key, 1), one:unwired(key))
+        end
+      end
+    end
+  end)
+end)

@@ -1,10 +1,11 @@
 /* json_check.c -- beside the walk: the C contract of json.h, transcript.h and base64.h, from C.
  *
- * spec/json_spec.lua compiles it together with those files, `malloc` and its kin renamed to the
- * counting ones below, and runs it: `json_check faults` lets every allocation fail in turn,
- * `json_check <name>` runs one check. Silence and status 0 mean that all is well.
+ * spec/json_contract_spec.lua compiles it together with those files, `malloc` and its kin renamed
+ * to the counting ones of fail_alloc.h, and runs it: `json_check faults` lets every allocation fail
+ * in turn, `json_check <name>` runs one check. Silence and status 0 mean that all is well.
  */
 #include "base64.h"
+#include "fail_alloc.h"
 #include "guard.h"
 #include "json.h"
 #include "transcript.h"
@@ -14,55 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#undef malloc
-#undef realloc
-#undef free
-#include <stdlib.h>
-
-static long countdown = -1; /* allocations until one fails; negative: none does */
-static bool keeps_failing;
-static long made, alive;
 static int mistakes;
-
-void *check_malloc(size_t size);
-void *check_realloc(void *block, size_t size);
-void check_free(void *block);
-
-
-static bool is_refused(void)
-{
-    made++;
-    if (countdown > 0)
-        countdown--;
-    else if (countdown == 0) {
-        countdown = keeps_failing ? 0 : -1;
-        return true;
-    }
-    return false;
-}
-
-
-void *check_malloc(size_t size)
-{
-    void *block = is_refused() ? NULL : malloc(size);
-    alive += block != NULL;
-    return block;
-}
-
-
-void *check_realloc(void *block, size_t size)
-{
-    void *moved = is_refused() ? NULL : realloc(block, size);
-    alive += moved != NULL && block == NULL;
-    return moved;
-}
-
-
-void check_free(void *block)
-{
-    alive -= block != NULL;
-    free(block);
-}
 
 
 static void expect(bool ok, const char *what, long detail)
