@@ -110,8 +110,9 @@ static void finish(struct rl_http *http, const struct rl_err *err)
 static void fail(struct rl_http *http, CURLcode result)
 {
     struct rl_err err = http->err;
+    bool in_head = http->clock.phase == RL_HTTP_WAITING;
     if (err.code == RL_OK)
-        rl_http_explain(&err, http->easy, result, http->detail, http->received);
+        rl_http_explain(&err, http->easy, result, in_head, http->detail, http->received);
     finish(http, &err);
 }
 
@@ -122,6 +123,8 @@ static void on_end(CURL *easy, CURLcode result)
     static const struct rl_err none = {0};
     struct rl_http *http;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &http);
+    if (result == CURLE_OK && http->clock.phase < RL_HTTP_RECEIVING)
+        result = CURLE_GOT_NOTHING; /* half a head is fine to libcurl */
     if (http->clock.phase == RL_HTTP_LINGERING || (result == CURLE_OK && http->err.code == RL_OK))
         finish(http, &none);
     else

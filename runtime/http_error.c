@@ -68,6 +68,9 @@ static void explain_break(struct rl_err *err, CURL *easy, const char *shown, con
 }
 
 
+/* What libcurl calls being out of memory while it reads a head: its own limit for one line. */
+#define LINE_TOO_LONG CURL_LAST
+
 /* Which sentence a code of libcurl gets: "<before><address><middle><detail><after>". */
 struct sentence {
     CURLcode result;
@@ -90,11 +93,12 @@ static const struct sentence sentences[] = {
      ": the file of trusted certificates cannot be read: ", ""},
     {CURLE_SSL_CONNECT_ERROR, RL_ECONNECT, "no secure connection to ", ": ",
      "; does the server speak https?"},
-    {CURLE_GOT_NOTHING, RL_ECONNECT, "", " closed the connection without an answer", NULL},
+    {CURLE_GOT_NOTHING, RL_ECONNECT, "", " closed the connection without a whole answer", NULL},
     {CURLE_BAD_CONTENT_ENCODING, RL_ESYNTAX, "the response of ", " cannot be decompressed: ", ""},
     {CURLE_WEIRD_SERVER_REPLY, RL_ESYNTAX, "", " did not answer in HTTP: ", ""},
     {CURLE_HTTP2, RL_ECONNECT, "", " broke the rules of HTTP/2: ", ""},
     {CURLE_HTTP2_STREAM, RL_ECONNECT, "", " ended the HTTP/2 stream: ", ""},
+    {LINE_TOO_LONG, RL_ETOOBIG, "", " sent a header field of more than 100 KB", NULL},
     {CURLE_OUT_OF_MEMORY, RL_ENOMEM, "not enough memory to ask ", "", NULL},
 };
 static const struct sentence other = {CURLE_OK, RL_ECONNECT, "the request to ", " failed: ", ""};
@@ -121,9 +125,11 @@ static void explain_rest(struct rl_err *err, CURLcode result, const char *shown,
 }
 
 
-void rl_http_explain(struct rl_err *err, CURL *easy, CURLcode result, const char *detail,
-                     int64_t received)
+void rl_http_explain(struct rl_err *err, CURL *easy, CURLcode result, bool in_head,
+                     const char *detail, int64_t received)
 {
+    if (in_head && result == CURLE_OUT_OF_MEMORY)
+        result = LINE_TOO_LONG;
     char shown[RL_HTTP_SHOWN_MAX];
     rl_http_shown_easy(shown, easy);
     if (result == CURLE_OK)

@@ -6,6 +6,7 @@
 #include "err.h"
 
 #include <curl/curl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,10 +15,10 @@ enum { RL_HTTP_SHOWN_MAX = 120 }; /* bytes of an address in a sentence, NUL incl
 /* Writes <url> without user, password, query and fragment: they may hold secrets. */
 void rl_http_shown_url(char shown[RL_HTTP_SHOWN_MAX], const char *url);
 
-/* Fills <err> for libcurl's <result> of <easy>; <detail> is what CURLOPT_ERRORBUFFER holds,
- * <received> the bytes of the body so far. */
-void rl_http_explain(struct rl_err *err, CURL *easy, CURLcode result, const char *detail,
-                     int64_t received);
+/* Fills <err> for libcurl's <result> of <easy>; <in_head>: was it reading the response's head?
+ * <detail> is what CURLOPT_ERRORBUFFER holds, <received> the bytes of the body so far. */
+void rl_http_explain(struct rl_err *err, CURL *easy, CURLcode result, bool in_head,
+                     const char *detail, int64_t received);
 
 /* The address that <easy> was given, shown. */
 void rl_http_shown_easy(char shown[RL_HTTP_SHOWN_MAX], CURL *easy);

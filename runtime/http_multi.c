@@ -153,9 +153,13 @@ static void act(struct rl_shard *shard, curl_socket_t fd, int flags)
 }
 
 
+static bool arm(struct sock *sock, int events);
+
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct sock *sock = poll->data;
+    int armed = sock->armed;
     if (status < 0)
         sock->armed = 0; /* libuv has stopped it */
     if (!sock->wanted) { /* the server closed a resting connection, or speaks unasked: libcurl looks
@@ -164,12 +168,14 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         sock->armed = 0;
         return;
     }
-    int flags = status < 0 ? CURL_CSELECT_ERR : 0;
+    int flags = status < 0 ? CURL_CSELECT_ERR | CURL_CSELECT_IN : 0; /* reading tells the reason */
     if (events & UV_READABLE)
         flags |= CURL_CSELECT_IN;
     if (events & UV_WRITABLE)
         flags |= CURL_CSELECT_OUT;
     act(sock->shard, sock->fd, flags);
+    if (sock->armed == 0 && sock->wanted && !uv_is_closing((uv_handle_t *)poll))
+        arm(sock, armed); /* libcurl lives on with it: so do we */
 }
 
 
