@@ -7,13 +7,15 @@
 --- Source: wire contract §1, §1.1; reliability §3 rows 7, 8, 19.
 
 local azure = require "rille.provider.azure"
+local base_url = require "rille.provider.base_url"
 local choose = require "rille.provider.choose"
 local config = require "rille.config"
+local core = require "rille.core"
 local failure = require "rille.failure"
 local log = require "rille.log"
 local options = require "rille.options"
 local profiles = require "rille.profiles"
-local url = require "rille.provider.url"
+local url = require "rille.http.url"
 
 local provider = {}
 
@@ -57,7 +59,7 @@ local function base_of(wanted, choice, row)
   if not text then
     return refuse(("provider '%s' has no base URL: set base_url or %s_BASE_URL"):format(choice.name, prefix))
   end
-  local parsed, reason = url.parse(text)
+  local parsed, reason = base_url.parse(text)
   if not parsed then return refuse(reason) end
   return parsed
 end
@@ -90,7 +92,7 @@ end
 
 local function needs_key(choice, row, parsed)
   local keyless = first_not_nil(choice.spec.keyless, row.keyless)
-  return not keyless and parsed.scheme == "https" and not url.is_loopback(parsed)
+  return not keyless and parsed.scheme == "https" and not parsed.loopback
 end
 
 
@@ -98,7 +100,7 @@ local function check_key(key, variable, none_wanted, choice, row, parsed, insecu
   local code, message
   if key and key:find("[%c%s]") then
     code, message = "authentication", ("the key of %s holds white space: see %s"):format(choice.name, variable)
-  elseif key and parsed.scheme == "http" and not url.is_loopback(parsed) and not insecure then
+  elseif key and parsed.scheme == "http" and not parsed.loopback and not insecure then
     code, message = "authentication", ("the key of %s would travel unencrypted to %s: use https, or allow it"
       .. " with insecure = true"):format(choice.name, parsed.host)
   elseif not key and not none_wanted and needs_key(choice, row, parsed) then
@@ -165,9 +167,9 @@ local function build(wanted, choice, row, model)
   if not headers then return nil, bad_header end
   if key then log.secret(key) end
   return {
-    name = choice.name, base_url = url.base(parsed), model = model or spec.model,
+    name = choice.name, base_url = parsed.text, model = model or spec.model,
     api_key = key, auth = spec.auth or row.auth or "bearer", headers = headers,
-    query = merged_flags(url.query_table(parsed.query), spec.query or {}, wanted.query or {}),
+    query = merged_flags(base_url.query_table(parsed.query), spec.query or {}, wanted.query or {}),
     flags = merged_flags(profiles.base, row.flags or {}, spec.flags or {}),
   }
 end
@@ -215,16 +217,15 @@ end
 ---@return string
 function provider.url(profile, path)
   local base = path ~= "/chat/completions" and profile.models_url or profile.base_url
-  return url.join(base, path, profile.query)
+  return url.with_query(base .. path, url.query(profile.query))
 end
 
 
---- The header lines of a request, sorted.
+--- The headers of a request: names in lower case.
 ---@param profile rille.Profile
 ---@param more? table<string, string>   lower-case names
----@return string[]
-function provider.header_lines(profile, more)
-  local core = require "rille.core"
+---@return table<string, string>
+function provider.headers(profile, more)
   local headers = { ["user-agent"] = "rille/" .. core.version }
   if profile.api_key and profile.auth == "api-key" then
     headers["api-key"] = profile.api_key
@@ -232,11 +233,18 @@ function provider.header_lines(profile, more)
     headers["authorization"] = "Bearer " .. profile.api_key
   end
   for name, value in pairs(more or {}) do headers[name] = value end
-  for name, value in pairs(profile.headers) do headers[name] = value end
+  for name, value in pairs(profile.headers) do headers[name] = value and tostring(value) or nil end
+  return headers
+end
+
+
+--- The same as sorted lines.
+---@param profile rille.Profile
+---@param more? table<string, string>
+---@return string[]
+function provider.header_lines(profile, more)
   local lines = {}
-  for name, value in pairs(headers) do
-    if value then lines[#lines + 1] = name .. ": " .. tostring(value) end
-  end
+  for name, value in pairs(provider.headers(profile, more)) do lines[#lines + 1] = name .. ": " .. value end
   table.sort(lines)
   return lines
 end

@@ -43,9 +43,11 @@ end
 
 --- Under which name the wire forms for this profile are kept: profiles that want the same share them.
 ---@param profile rille.Profile
+---@param has_opening? boolean   see rewrite.transcript
 ---@return string
-function rewrite.key(profile)
+function rewrite.key(profile, has_opening)
   local key = flags_key(profile.flags)
+  if has_opening and profile.flags.alternate then key = key .. " opened" end
   for _, name in ipairs(MODEL_FLAGS) do
     if profile.flags[name] then return key .. " " .. tostring(profile.model) end
   end
@@ -83,17 +85,30 @@ local function encode_form(messages)
 end
 
 
+--- The message that opens a request without being part of the transcript, as JSON.
+---@param instructions string
+---@param profile rille.Profile
+---@return string
+function rewrite.opening(instructions, profile)
+  local self = sequence.new(function(i) return i == 1 and { role = "system", content = instructions } or nil end,
+    profile.flags, profile.model)
+  return json.encode(sequence.form(self, 1)[1])
+end
+
+
 --- Makes the wire forms that are missing in a transcript. Those that neighbours change are made again.
 ---@param transcript rille.Transcript
 ---@param profile rille.Profile
+---@param has_opening? boolean      will rewrite.opening stand before it?
 ---@return string? key              for Transcript:wire
 ---@return rille.Failure? failure
-function rewrite.transcript(transcript, profile)
-  local key = rewrite.key(profile)
+function rewrite.transcript(transcript, profile, has_opening)
+  local key = rewrite.key(profile, has_opening)
   local first = transcript:unwired(key, 1)
   if not first then return key end
   local count = #transcript
-  local self = sequence.new(function(i) return i <= count and transcript[i] or nil end, profile.flags, profile.model)
+  local self = sequence.new(function(i) return i <= count and transcript[i] or nil end,
+    profile.flags, profile.model, has_opening)
   for i = sequence.start(self, first), count do
     local text, trouble = encode_form(sequence.form(self, i))
     if not text then return nil, trouble end

@@ -5,7 +5,7 @@
 --- Source: wire contract §1.1, R25, R26.
 
 local config = require "rille.config"
-local url = require "rille.provider.url"
+local url = require "rille.http.url"
 
 local azure = {}
 

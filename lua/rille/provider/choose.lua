@@ -4,11 +4,11 @@
 --- the configuration file, OpenAI. A base URL that a known row claims wins over RILLE_PROVIDER.
 --- Source: public contract §6 (environment, configuration); wire contract §1.1.
 
+local base_url = require "rille.provider.base_url"
 local config = require "rille.config"
 local failure = require "rille.failure"
 local options = require "rille.options"
 local profiles = require "rille.profiles"
-local url = require "rille.provider.url"
 
 local choose = {}
 
@@ -47,7 +47,7 @@ end
 
 local function row_by_url(parsed)
   for _, name in ipairs(options.names(profiles.rows)) do
-    if url.belongs_to(parsed, profiles.rows[name]) then return name end
+    if base_url.belongs_to(parsed, profiles.rows[name]) then return name end
   end
 end
 
@@ -66,7 +66,7 @@ end
 
 
 local function by_url(text)
-  local parsed, reason = url.parse(text)
+  local parsed, reason = base_url.parse(text)
   if not parsed then return refuse(reason) end
   local name = row_by_url(parsed) or "generic"
   return { name = name, spec = {}, row = name, base_url = text }
@@ -151,7 +151,7 @@ end
 function choose.row(choice)
   local name = choice.spec.profile or choice.row
   if not name and choice.spec.base_url then
-    local parsed = url.parse(choice.spec.base_url)
+    local parsed = base_url.parse(choice.spec.base_url)
     name = parsed and row_by_url(parsed)
   end
   name = name or "generic"

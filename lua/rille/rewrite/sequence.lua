@@ -60,18 +60,26 @@ local function merged(first, second)
 end
 
 
+local at
+
+
+--- Does something other than system messages of this conversation stand before message i?
+local function is_late(self, i)
+  if i == 1 then return self.has_opening end
+  local before = at(self, i - 1)
+  return before ~= nil and before.role ~= "system"
+end
+
+
 --- Reads and rewrites message i alone, once. A late system message speaks as the user (R33).
-local function at(self, i)
+function at(self, i)
   local known = self.cache[i]
   if known then return known end
   local neutral = i >= 1 and self.get(i)
   if not neutral then return nil end
   local made, images = message.rewrite(neutral, self.flags, self.model)
   known = { message = made, images = images, role = made.role }
-  if self.flags.alternate and made.role == "system" and i > 1 then
-    local before = at(self, i - 1)
-    if before and before.role ~= "system" then made.role, known.role = "user", "user" end
-  end
+  if self.flags.alternate and made.role == "system" and is_late(self, i) then made.role, known.role = "user", "user" end
   self.cache[i] = known
   return known
 end
@@ -151,9 +159,10 @@ end
 ---@param get fun(i: integer): table?   the neutral message i, nil after the last
 ---@param flags rille.Flags
 ---@param model? string
+---@param has_opening? boolean   a system message of somebody else stands before message 1
 ---@return table self
-function sequence.new(get, flags, model)
-  return { get = get, flags = flags, model = model, cache = {} }
+function sequence.new(get, flags, model, has_opening)
+  return { get = get, flags = flags, model = model, has_opening = has_opening, cache = {} }
 end
 
 

@@ -1,0 +1,258 @@
+--- rille.chat.exchange -- walk 2: one request until it is answered, or until nothing helps any more.
+---
+--- Consumers pull: `next` hands out deltas and says when an attempt failed and another one follows. What to do about a failed
+--- attempt is decided in one place (`settle`): follow a redirect, cure the request, wait and repeat, ask the next model, give up.
+--- Invariant: after a delta was handed out nothing is repeated, unless the consumer said that it can start again.
+--- Source: wire contract §3; reliability §4.
+
+local attempt = require "rille.chat.attempt"
+local body = require "rille.chat.body"
+local endpoint = require "rille.endpoint"
+local failure = require "rille.failure"
+local heal = require "rille.heal"
+local log = require "rille.log"
+local provider = require "rille.provider"
+local retry = require "rille.retry"
+local time = require "rille.time"
+local trouble = require "rille.chat.trouble"
+local url = require "rille.http.url"
+
+local MOST_CURES <const> = 3       -- different ones, in one request
+local MOST_REDIRECTS <const> = 3
+local MOST_RESTARTS <const> = 2    -- of a stream of which something was shown
+
+---@class rille.Exchange
+local Exchange = {}
+Exchange.__index = Exchange
+Exchange.__name = "rille.Exchange"
+
+local exchange = {}
+
+
+local function clear_attempt(self)
+  if self._transfer then self._transfer:close() end
+  self._transfer = nil
+  if self._counted then
+    self._counted = false
+    self._endpoint:finish({})
+  end
+end
+
+
+--- Chooses the model to ask: `target` is {profile, script}.
+local function aim(self, target)
+  self._target, self._body = target, nil
+  self._attempt, self._cures, self._redirects, self._cured = 0, 0, 0, {}
+  self._endpoint = target.script and endpoint.new() or endpoint.of(target.profile)
+  self._url = provider.url(target.profile, "/chat/completions")
+end
+
+
+--- Sends the request once more, or for the first time. → failure | nil
+local function launch(self)
+  local refused
+  if not self._body then
+    self._body, refused = body.build(self._request, self._target.profile)
+    if not self._body then return refused end
+  end
+  local transfer
+  transfer, refused = attempt.send(self._request, self._target, self._body, self._url, self._endpoint, self._deadline)
+  if not transfer then return refused end
+  self._attempt, self._attempts = self._attempt + 1, self._attempts + 1
+  self._transfer, self._counted = transfer, true
+  self._endpoint:begin()
+end
+
+
+local function describe(self, info)
+  info.provider, info.model = self._target.profile.name, self._target.profile.model
+  info.attempts, info.seconds = self._attempts, time.now() - self._started
+  return info
+end
+
+
+local function conclude(self, completion, problem, info)
+  self._outcome = { completion = completion, failure = problem, info = describe(self, info or { headers = {} }) }
+end
+
+
+--- 307 and 308 keep method and body; a key goes nowhere else.
+local function redirect(self, problem, headers)
+  if problem.status ~= 307 and problem.status ~= 308 or not headers.location then return false end
+  local location = url.resolve(self._url, headers.location)
+  if not url.same_origin(self._url, location) or self._redirects >= MOST_REDIRECTS then
+    problem.message = ("redirected to %s, where the key does not go: set base_url"):format(log.redact(location))
+    return false
+  end
+  self._redirects, self._url = self._redirects + 1, location
+  return true
+end
+
+
+--- Was this flag changed for this request before? Each cure is tried once; members may go one after the other.
+local function is_tried(self, differences)
+  for flag in pairs(differences) do
+    if flag ~= "drop" and self._cured[flag] then return true end
+    self._cured[flag] = true
+  end
+  return false
+end
+
+
+local function cure(self, problem)
+  if self._delivered or self._cures >= MOST_CURES then return false end
+  local differences, what = heal.find(problem, self._body.members, self._body.profile.flags)
+  if not differences or is_tried(self, differences) then return false end
+  self._cures, self._body = self._cures + 1, nil
+  heal.remember(self._target.profile, differences, what)
+  return true
+end
+
+
+--- May the consumer be given the beginning a second time?
+local function may_restart(self)
+  if not self._delivered then return true end
+  return self._request.resets and self._restarts < MOST_RESTARTS
+end
+
+
+--- → delay of the next attempt, or nil
+local function plan_retry(self, problem, headers)
+  if not may_restart(self) then return nil end
+  local delay = retry.decide(problem, headers, self._attempt - self._cures - self._redirects, self._request.retries)
+  if not delay then return nil end
+  if self._target.script then return 0 end
+  local left = attempt.left(self._deadline)
+  if left and delay >= left then return nil end
+  if not self._endpoint:spend_retry() then
+    problem.detail.retry_budget = "spent"
+    log.info("%s: too many retries at once, giving up", self._target.profile.name)
+    return nil
+  end
+  return delay
+end
+
+
+local function again(self, problem, delay)
+  local event = { attempt = self._attempts + 1, delay = delay, failure = problem, reset = self._delivered or nil }
+  if self._delivered then self._restarts, self._delivered = self._restarts + 1, false end
+  self._due = delay
+  log.info("%s: %s; attempt %d in %.1f s", self._target.profile.name, problem, event.attempt, delay)
+  if self._request.on_retry then self._request.on_retry(event) end
+  return "retry", event
+end
+
+
+--- The next model of the list, when this one is in lasting trouble.
+local function fall_back(self, problem)
+  if self._delivered or not problem.retryable then return nil end
+  while self._next <= #self._targets do
+    local target, refused = self._targets[self._next]()
+    self._next = self._next + 1
+    if target then
+      aim(self, target)
+      self._due = 0
+      local event = { provider = target.profile.name, model = target.profile.model, failure = problem }
+      log.info("falling back to %s (%s): %s", event.provider, event.model or "?", problem)
+      return "fallback", event
+    end
+    log.warn("cannot fall back: %s", refused)
+  end
+end
+
+
+--- An attempt has ended. → an event for the consumer, or nil when the exchange is over or already goes on
+local function settle(self)
+  local completion, info, reply = self._transfer:finish()
+  self._transfer, self._counted = nil, false
+  self._endpoint:finish(info.headers or {}, info.status)
+  if completion then return conclude(self, completion, nil, info) end
+  local problem = trouble.from_reply(reply, info, self._target.profile)
+  local headers = info.headers or {}
+  problem.retryable = retry.is_retryable(problem, headers)
+  if redirect(self, problem, headers) or cure(self, problem) then
+    self._due = 0
+    return nil
+  end
+  local delay = plan_retry(self, problem, headers)
+  if delay then return again(self, problem, delay) end
+  local kind, event = fall_back(self, problem)
+  if kind then return kind, event end
+  conclude(self, nil, problem, info)
+end
+
+
+--- The next part of the reply; nil at the end (then call `finish`).
+---
+--- "retry" comes with {attempt, delay (seconds until then), failure, reset = true when what was handed out is void};
+--- "fallback" with {provider, model, failure}.
+---@async
+---@return "text"|"reasoning"|"refusal"|"chunk"|"retry"|"fallback"|nil kind
+---@return any delta
+---@return integer? choice
+function Exchange:next()
+  while not self._outcome do
+    if self._due then
+      local delay = self._due
+      self._due = nil
+      if delay > 0 then time.sleep(delay) end
+      local refused = launch(self)
+      if refused then conclude(self, nil, refused) end
+    else
+      local kind, delta, choice = self._transfer:next()
+      if not kind then kind, delta = settle(self) else self._delivered = true end
+      if kind then return kind, delta, choice end
+    end
+  end
+end
+
+
+--- Waits for the end.
+---@async
+---@return table? completion       exactly what the server sent, put together
+---@return rille.Failure|table     the info {provider, model, attempts, seconds, status, headers, request_id, effective, reasoning, …}; the
+---                                failure (with `partial`) when there is no completion
+---@return table? info             beside a failure
+function Exchange:finish()
+  while not self._outcome do self:next() end
+  local outcome = self._outcome
+  if outcome.completion then return outcome.completion, outcome.info end
+  return nil, outcome.failure, outcome.info
+end
+
+
+--- Gives the exchange up; the transfer ends at once. Idempotent.
+function Exchange:close()
+  clear_attempt(self)
+  if not self._outcome then
+    conclude(self, nil, failure.new("cancelled", "the exchange was closed", { retryable = false }))
+  end
+end
+
+
+Exchange.__close = Exchange.close
+Exchange.__gc = Exchange.close
+
+
+--- Starts an exchange.
+---@async
+---@param request table       as chat.start takes it, complete
+---@param targets fun():table?, rille.Failure?[]   each gives {profile, script}
+---@return rille.Exchange? exchange
+---@return rille.Failure? failure
+function exchange.new(request, targets)
+  local target, refused = targets[1]()
+  if not target then return nil, refused end
+  local started, total = time.now(), request.timeout.total
+  local self = setmetatable({
+    _request = request, _targets = targets, _next = 2, _started = started, _deadline = total and started + total,
+    _attempts = 0, _restarts = 0, _delivered = false,
+  }, Exchange)
+  aim(self, target)
+  refused = launch(self)
+  if refused then return nil, refused end
+  return self
+end
+
+
+return exchange

@@ -1,0 +1,120 @@
+--- rille.chat.trouble -- walk 2: the canonical error of a reply becomes a failure with a code of ours.
+---
+--- Invariant: one failure for every shape of error, with status, request id and what the server said in `detail`; no
+--- secret in its message, whatever the server echoed.
+--- Source: wire contract §3.1, §3.4, §3.6, §4d; the public contract's list of codes.
+
+local failure = require "rille.failure"
+local log = require "rille.log"
+
+local trouble = {}
+
+local BY_STATUS <const> = {
+  [401] = "authentication", [402] = "quota", [403] = "permission", [404] = "not_found", [408] = "timeout",
+  [409] = "server_error", [425] = "server_error", [429] = "rate_limit", [498] = "rate_limit", [499] = "connection",
+}
+local BY_KIND <const> = {
+  connection = "connection", timeout = "timeout", cancelled = "cancelled", incomplete_stream = "incomplete_stream",
+  bad_chunk = "bad_response", bad_body = "bad_response", empty_response = "bad_response",
+  invalid_request = "invalid_request", internal = "internal",
+}
+--- Words of `type` or `code` that say more than the status does.
+local BY_WORD <const> = {
+  { "context_length", "context_length" }, { "exceed_context_size", "context_length" },
+  { "insufficient_quota", "quota" }, { "credit_balance", "quota" }, { "billing", "quota" },
+  { "insufficient_balance", "quota" }, { "insufficient_credit", "quota" },
+  { "content_filter", "content_filter" }, { "content_policy", "content_filter" },
+  { "responsibleaipolicy", "content_filter" }, { "data_inspection_failed", "content_filter" },
+  { "moderation", "content_filter" },
+}
+local BY_MESSAGE <const> = {
+  { "maximum context length", "context_length" }, { "context size has been exceeded", "context_length" },
+  { "available context size", "context_length" }, { "context window", "context_length" },
+  { "context length exceeded", "context_length" }, { "prompt is too long", "context_length" },
+  { "exceeded your current quota", "quota" }, { "credit balance is too low", "quota" },
+  { "insufficient balance", "quota" }, { "insufficient credits", "quota" },
+}
+--- … and words that matter only where no status says anything: errors inside a 200.
+local IN_STREAM <const> = {
+  { "rate_limit", "rate_limit" }, { "too_many_requests", "rate_limit" }, { "overloaded", "server_error" },
+  { "authentication", "authentication" }, { "permission", "permission" }, { "not_found", "not_found" },
+  { "invalid_request", "invalid_request" }, { "tool_use_failed", "invalid_request" },
+}
+local STATUS_TEXT <const> = {
+  [400] = "Bad Request", [401] = "Unauthorized", [402] = "Payment Required", [403] = "Forbidden",
+  [404] = "Not Found", [408] = "Request Timeout", [413] = "Payload Too Large", [422] = "Unprocessable Content",
+  [429] = "Too Many Requests", [500] = "Internal Server Error", [502] = "Bad Gateway",
+  [503] = "Service Unavailable", [504] = "Gateway Timeout", [529] = "Overloaded",
+}
+
+
+local function look_up(rows, text)
+  text = text:lower()
+  for _, row in ipairs(rows) do
+    if text:find(row[1], 1, true) then return row[2] end
+  end
+end
+
+
+local function from_status(status)
+  if BY_STATUS[status] then return BY_STATUS[status] end
+  if status >= 500 then return "server_error" end
+  return status < 400 and "bad_response" or "invalid_request"
+end
+
+
+local function code_of(reply)
+  local words = tostring(reply.code or "") .. " " .. tostring(reply.type or "")
+  local message = tostring(reply.message or "")
+  if reply.kind ~= "http_error" and reply.kind ~= "stream_error" then
+    return BY_KIND[reply.kind] or "bad_response"
+  end
+  local said = look_up(BY_WORD, words) or look_up(BY_MESSAGE, message)
+  if said then return said end
+  if reply.kind == "http_error" then return from_status(reply.status) end
+  local upstream = math.tointeger(tonumber(reply.code))
+  if upstream and upstream >= 400 and upstream < 600 then return from_status(upstream) end
+  return look_up(IN_STREAM, words) or "server_error"
+end
+
+
+local function is_html(headers)
+  return (headers["content-type"] or ""):find("text/html", 1, true) ~= nil
+end
+
+
+local function message_of(reply, profile, html)
+  local message = reply.message
+  if type(message) ~= "string" or message == "" then
+    local status = reply.status
+    message = status and ("HTTP %d %s"):format(status, STATUS_TEXT[status] or "") or reply.kind
+  end
+  message = message:gsub("%s+$", "")
+  if html and (reply.kind == "bad_body" or reply.status == 404) then
+    message = ("the answer is a web page (%s); is the base URL right? It is %s, most end in /v1"):format(
+      message, profile.base_url)
+  end
+  return log.redact(message)
+end
+
+
+--- Makes the failure of a reply.
+---@param reply table              canonical error {kind, message, type, code, param, status, partial}
+---@param info rille.core.ChatInfo
+---@param profile rille.Profile
+---@return rille.Failure           retryable is left to rille.retry
+function trouble.from_reply(reply, info, profile)
+  local headers = info.headers or {}
+  local html = is_html(headers)
+  return failure.new(code_of(reply), message_of(reply, profile, html), {
+    status = reply.status or (reply.kind ~= "stream_error" and reply.kind ~= "connection" and info.status) or nil,
+    request_id = info.request_id, provider = profile.name, partial = reply.partial,
+    detail = {
+      kind = reply.kind, type = reply.type, code = reply.code, param = reply.param, model = profile.model,
+      html = html or nil,
+    },
+  })
+end
+
+
+return trouble

@@ -1,0 +1,140 @@
+--- rille.endpoint -- walk 2: what all agents of the process know about one server together.
+---
+--- The rate limits that it announced (nobody runs into a wall that another one has seen), and the retry budget: within
+--- 10 seconds at most 3 retries plus one for ten requests, so that ten thousand agents do not turn an outage into a
+--- storm. Whoever is alone with a server for 10 seconds is no storm and is not asked.
+--- Source: reliability §4.2 (budget), §4.5 (limits); wire contract §3.3 (headers).
+
+local retry = require "rille.retry"
+local time = require "rille.time"
+
+local WINDOW <const> = 10         -- seconds
+local FREE_RETRIES <const> = 3    -- in a window
+local RETRY_SHARE <const> = 0.1   -- of the requests of this window and the one before
+
+---@class rille.Endpoint
+---@field _running integer      requests under way
+---@field _crowded number       when two of them were last under way at once
+---@field _window integer
+---@field _requests integer[]   this window, the one before
+---@field _retries integer      in this window
+---@field _not_before number
+---@field _limits table<string, {remaining: number, limit: number?, reset_at: number, period: number}>
+local Endpoint = {}
+Endpoint.__index = Endpoint
+
+local endpoint = {}
+
+local known = {} ---@type table<string, rille.Endpoint>
+
+
+--- A state that nobody shares: of a scripted model.
+---@return rille.Endpoint
+function endpoint.new()
+  return setmetatable({
+    _running = 0, _crowded = -math.huge, _window = 0, _requests = { 0, 0 }, _retries = 0,
+    _not_before = -math.huge, _limits = {},
+  }, Endpoint)
+end
+
+
+--- The shared state of a provider, key and model.
+---@param profile rille.Profile
+---@return rille.Endpoint
+function endpoint.of(profile)
+  local name = table.concat({ profile.base_url, profile.api_key or "", profile.model or "" }, "\0")
+  known[name] = known[name] or endpoint.new()
+  return known[name]
+end
+
+
+--- Forgets everything.
+function endpoint.reset()
+  known = {}
+end
+
+
+local function turn_window(self)
+  local window = math.floor(time.now() / WINDOW)
+  if window == self._window then return end
+  local before = window == self._window + 1 and self._requests[1] or 0
+  self._window, self._requests, self._retries = window, { 0, before }, 0
+end
+
+
+--- A bucket that has been refilled by now.
+local function refill(self, name, now)
+  local bucket = self._limits[name]
+  if not bucket or bucket.reset_at > now then return bucket end
+  if not bucket.limit then
+    self._limits[name] = nil
+    return nil
+  end
+  bucket.remaining, bucket.reset_at = bucket.limit, now + bucket.period
+  return bucket
+end
+
+
+--- How long a request should wait by what the server announced; waits beyond retry.LONGEST_WAIT count as
+--- none: then the server may say it again.
+---@return number seconds
+function Endpoint:delay()
+  local now = time.now()
+  local wait = math.max(0, self._not_before - now)
+  for _, name in ipairs({ "requests", "tokens" }) do
+    local bucket = refill(self, name, now)
+    if bucket and bucket.remaining <= 0 then wait = math.max(wait, bucket.reset_at - now) end
+  end
+  return wait <= retry.LONGEST_WAIT and wait or 0
+end
+
+
+--- Counts a request that starts now.
+function Endpoint:begin()
+  turn_window(self)
+  self._running = self._running + 1
+  self._requests[1] = self._requests[1] + 1
+  if self._running > 1 then self._crowded = time.now() end
+  local bucket = self._limits.requests
+  if bucket then bucket.remaining = bucket.remaining - 1 end
+end
+
+
+local function learn(self, headers, name)
+  local remaining = tonumber(headers["x-ratelimit-remaining-" .. name])
+  local period = retry.duration(headers["x-ratelimit-reset-" .. name])
+  if not remaining or not period then return end
+  local limit = tonumber(headers["x-ratelimit-limit-" .. name])
+  local before = self._limits[name]
+  if before and before.reset_at > time.now() and before.remaining < remaining and name == "requests" then
+    remaining = before.remaining   -- requests under way are not in the server's count yet
+  end
+  self._limits[name] = { remaining = remaining, limit = limit, reset_at = time.now() + period, period = period }
+end
+
+
+--- Counts the end of a request and keeps what its answer announced.
+---@param headers table<string, string>
+---@param status? integer
+function Endpoint:finish(headers, status)
+  self._running = self._running - 1
+  learn(self, headers, "requests")
+  learn(self, headers, "tokens")
+  local wait = (status == 429 or status == 503) and retry.after(headers)
+  if wait then self._not_before = math.max(self._not_before, time.now() + wait) end
+end
+
+
+--- Asks for a retry.
+---@return boolean granted   false: this server is in trouble with everybody, fail now
+function Endpoint:spend_retry()
+  turn_window(self)
+  if self._running <= 1 and time.now() - self._crowded >= WINDOW then return true end
+  local allowance = FREE_RETRIES + RETRY_SHARE * (self._requests[1] + self._requests[2])
+  if self._retries + 1 > allowance then return false end
+  self._retries = self._retries + 1
+  return true
+end
+
+
+return endpoint
