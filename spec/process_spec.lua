@@ -303,10 +303,11 @@ describe("what a program leaves behind", function()
 end)
 
 describe("a cancelled task", function()
-  --- Starts a task, waits for the first line in a file of ours, cancels; returns seconds, group.
+  --- Starts a task, waits until the script has come to READY, cancels; returns seconds, group.
   local function cancel(script)
     local name = os.tmpname()
-    local task = rille.spawn(shell, ("echo $$ > %s.new; mv %s.new %s; "):format(name, name, name) .. script)
+    local ready = ("echo $$ > %s.new; mv %s.new %s"):format(name, name, name)
+    local task = rille.spawn(shell, (script:gsub("READY", ready)))
     local group
     for _ = 1, 200 do
       rille.sleep(0.01)
@@ -324,19 +325,19 @@ describe("a cancelled task", function()
   end
 
   both("takes its program with it", leaves_nothing(function()
-    local took, group = cancel("sleep 60")
+    local took, group = cancel("READY; sleep 60")
     assert.is_true(took < 0.9, took)
     assert_gone(group)
   end))
 
   both("takes a program with it that ignores TERM, a second later", leaves_nothing(function()
-    local took, group = cancel("trap '' TERM; while :; do sleep 0.1; done")
+    local took, group = cancel("trap '' TERM; READY; while :; do sleep 0.1; done")
     assert.is_true(took >= 0.9 and took < 1.9, took)
     assert_gone(group)
   end))
 
   both("takes the whole group with it", leaves_nothing(function()
-    local _, group = cancel("sleep 60 & sleep 60 & (sleep 60; true) & wait")
+    local _, group = cancel("READY; sleep 60 & sleep 60 & (sleep 60; true) & wait")
     assert_gone(group)
   end))
 

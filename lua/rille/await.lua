@@ -25,20 +25,14 @@ local codes <const> = {
 }
 
 
-local reasons = {}   -- errno name → what it means, filled when first needed
-
---- Callbacks of streams get the bare name.
-local function reason_of(name)
-  if not next(reasons) then
-    local uv = core.uv()
-    for number = 1, 200 do
-      local text = uv.translate_sys_error(number)
-      local found, reason = tostring(text):match("^(E[%u%d]+): (.+)")
-      if found then reasons[found] = reason end
-    end
-  end
-  return reasons[name]
-end
+--- Callbacks of streams get the bare name of the errno, and luv has no function that explains one.
+local reasons <const> = {
+  EPIPE = "broken pipe", ECONNRESET = "connection reset by peer", ECANCELED = "operation canceled",
+  ECONNREFUSED = "connection refused", ETIMEDOUT = "connection timed out", EIO = "i/o error",
+  ENOTCONN = "socket is not connected", EADDRINUSE = "address already in use",
+  EHOSTUNREACH = "host is unreachable", ENETUNREACH = "network is unreachable",
+  EACCES = "permission denied", ENOENT = "no such file or directory", EOF = "end of file",
+}
 
 
 --- Makes a failure of what luv says: `ENOENT: no such file or directory: /x`, or the name alone.
@@ -49,7 +43,7 @@ function await.failure(text, doing)
   text = tostring(text)
   local name, reason = text:match("^(E[%u%d]+): ([^:]+)")
   name = name or text:match("^E[%u%d]+$")
-  local message = reason or name and reason_of(name) or text
+  local message = reason or name and reasons[name] or text
   if doing then message = doing .. ": " .. message end
   return failure.new(codes[name] or "internal", message, { detail = name })
 end
