@@ -1,0 +1,208 @@
+--- rille.agent -- walk 1 and 10: an agent, and the turn loop that runs it.
+---
+--- An agent is model + instructions + tools + limits and holds no history: a run appends to a transcript, and any agent
+--- can continue any transcript. The instructions open every request and are never part of the transcript.
+--- Invariant: a message and the results of its calls enter the transcript as one, so it is sendable always.
+
+local await = require "rille.await"
+local dispatch = require "rille.dispatch"
+local events = require "rille.events"
+local final = require "rille.agent.final"
+local limits = require "rille.limits"
+local messages = require "rille.agent.message"
+local nested = require "rille.agent.nested"
+local nesting = require "rille.agent.nesting"
+local options = require "rille.options"
+local output = require "rille.output"
+local prompts = require "rille.agent.prompt"
+local request = require "rille.agent.request"
+local runs = require "rille.run"
+local toolset = require "rille.agent.toolset"
+local transcripts = require "rille.transcript"
+
+---@class rille.Agent
+---@field name string
+local Agent = {}
+Agent.__index = Agent
+Agent.__name = "rille.Agent"
+
+local agent = {}
+
+
+-- ---------------------------------------------------------------- the turn loop
+
+--- One result for each call of a message; nil when the model asked for none.
+local function answer_calls(run, turn)
+  if not messages.has_calls(turn.message) then return nil end
+  turn.cut = final.cut_reason(turn)
+  if turn.cut then return dispatch.refuse(run, turn.message, turn.cut) end
+  return dispatch.calls(run, turn.message)               -- walk 11 … 13
+end
+
+
+--- The story of a run: ask, do what the model asks for, ask again, until it answers.
+local function take_turns(run)
+  local refused = final.guard_input(run)
+  if refused then return nil, refused end
+  prompts.enter(run.transcript, run.prompt)
+  while not run.stopping do
+    run:take_steering()
+    local turn, limit = request.prepare(run)
+    if not turn then return nil, limit end
+    local message, trouble = request.send(run, turn)     -- walk 2 … 9
+    if not message then return nil, trouble end
+    turn.results = answer_calls(run, turn)
+    run:commit(turn)
+    if run.stopping then break end
+    local done, failed = final.judge(run, turn)
+    if failed then return nil, failed end
+    if done then return final.reply(run) end
+  end
+  return nil, run.stopping
+end
+
+
+-- ---------------------------------------------------------------- options
+
+local agent_types <const> = {
+  name = "string", description = "string", model = { "string", "table" }, provider = { "string", "table" },
+  base_url = "string", api_key = { "string", "boolean", "function" }, headers = "table", query = "table",
+  insecure = "boolean", timeout = { "number", "table" }, retries = "number", extra = "table",
+  instructions = { "string", "function" }, tools = "table", output = { "table", "string" }, limits = "table",
+  params = "table", stop_when = "function", prepare = "function", guard = "table", on = "table",
+  approve = "function",
+}
+
+local run_types <const> = {
+  transcript = "userdata", value = "any", limits = "table", model = { "string", "table" }, tools = "table",
+  params = "table", on = "table", approve = "function",
+}
+
+
+--- What agents and runs have in common.
+local function check_shared(given, name, level)
+  limits.check(given.limits, name .. ": limits", level + 1)
+  options.check(given.on, events.handler_types, name .. ": on", level + 1)
+  local n = given.params and given.params.n
+  if n ~= nil and n ~= 1 then error(name .. ": params: n: an agent follows one choice only", level + 1) end
+end
+
+
+--- Makes an agent. Wrong and unknown options raise here.
+---
+---     local agent = rille.agent { model = "gpt-5.4", instructions = "Be brief.", tools = { weather } }
+---     local reply = assert(agent:run("What's the weather like in Boston?"))
+---
+---@param given table    see the manual; everything is optional but a model, which RILLE_MODEL may name
+---@return rille.Agent
+function agent.new(given)
+  options.check(given, agent_types, "rille.agent")
+  check_shared(given, "rille.agent", 2)
+  options.check(given.guard, { input = "function", output = "function" }, "rille.agent: guard")
+  local self = {}
+  for name, value in pairs(given) do self[name] = value end
+  self.name = given.name or "assistant"
+  self.toolset = toolset.new(given.tools, "rille.agent", 2)
+  self.output_spec = given.output and output.compile(given.output, 2)
+  return setmetatable(self, Agent)
+end
+
+
+---@param value any
+---@return boolean
+function agent.is(value)
+  return getmetatable(value) == Agent
+end
+
+
+-- ---------------------------------------------------------------- running
+
+--- `inner` is known for the run of an agent that is called as a tool: its limits, the run around it.
+local function start(self, prompt, given, level, inner)
+  given = options.check(given, run_types, "agent:run", level + 1)
+  check_shared(given, "agent:run", level + 1)
+  if given.transcript ~= nil and not transcripts.is(given.transcript) then
+    error("agent:run: option 'transcript': a transcript expected", level + 1)
+  end
+  local transcript = given.transcript or transcripts.new()
+  local said = prompts.read(prompt, level + 1)
+  if #said == 0 and #transcript == 0 then error("agent:run: a prompt or a transcript expected", level + 1) end
+  local own_tools = given.tools and toolset.new(given.tools, "agent:run", level + 1)
+  local around = nesting.current()
+  local run = runs.start {
+    agent = self, turns = take_turns, given = prompt, prompt = said, transcript = transcript, options = given,
+    limits = inner and inner.limits, parent = inner and inner.parent or around and around._run,
+  }
+  run.own_tools = own_tools
+  return run
+end
+
+
+--- Runs the agent until it answers.
+---@async
+---@param prompt string|table|nil     a text, content parts, or messages; nil to go on with a transcript
+---@param given? table                transcript, value, limits, model, tools, params, on, approve
+---@return rille.Reply? reply
+---@return rille.Failure? failure     its `reply` is what there was until then; the transcript is sendable
+function Agent:run(prompt, given)
+  return start(self, prompt, given, 2):wait()
+end
+
+
+--- Starts a run that goes on beside the caller; cancelling the calling task cancels it.
+---@param prompt string|table|nil
+---@param given? table
+---@return rille.Run    run:wait([seconds]), run:cancel([reason]), run:steer(text), run:events()
+function Agent:start(prompt, given)
+  return start(self, prompt, given, 2)
+end
+
+
+--- Whoever leaves the loop of a stream has its run ended when the next line runs.
+local function leave(run)
+  if run.ended then return end
+  run:cancel("its reader left")
+  if await.can_wait() then run:wait() end
+end
+
+
+--- Runs the agent and yields its events; the last one is "done" or "failed". Leaving the loop cancels the run.
+---
+---     for event in agent:stream("Tell me a story.") do
+---       if event.type == "text" then io.write(event.delta) end
+---     end
+---
+---@async
+---@param prompt string|table|nil
+---@param given? table
+---@return rille.EventReader stream    callable; stream.run is the run
+---@return nil, nil
+---@return rille.EventReader stream    closed when the loop is left
+function Agent:stream(prompt, given)
+  local run = start(self, prompt, given, 2)
+  local reader = run:_reader(function() leave(run) end)
+  reader.run = run
+  return reader, nil, nil, reader
+end
+
+
+--- A tool that runs this agent: its answer is the result of the call. It shares what is left of the outer run's
+--- limits, its approvals and its events.
+---@param given? table    name, description, parameters (default: one text, `prompt`), limits, approve, sequential, timeout
+---@return rille.Tool
+function Agent:as_tool(given)
+  return nested.tool(self, function(inner_agent, prompt, inner)
+    return start(inner_agent, prompt, nil, 2, inner)
+  end, given, 2)
+end
+
+
+--- A tool that hands the conversation over to this agent.
+---@param given? table    name (default transfer_to_…), description
+---@return rille.Tool
+function Agent:as_handoff(given)
+  return nested.handoff(self, given, 2)
+end
+
+
+return agent

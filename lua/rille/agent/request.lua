@@ -1,0 +1,256 @@
+--- rille.agent.request -- walk 2: one request of the turn loop: what is asked, and what came of it.
+---
+--- Invariants: a request goes out only when every limit allows it; the instructions open it, the transcript
+--- follows, the tools stand in their order: the same prefix every time, for the servers' prompt caches.
+
+local chat = require "rille.chat"
+local failure = require "rille.failure"
+local options = require "rille.options"
+local output = require "rille.output"
+local time = require "rille.time"
+local toolset = require "rille.agent.toolset"
+local usage = require "rille.agent.usage"
+
+---@class rille.Turn
+---@field number integer
+---@field message? rille.Message
+---@field results? table[]          tool messages, in call order
+---@field usage? table
+---@field seconds? number
+---@field finish_reason? string     stop, length, tool_calls, content_filter; whatever the server called it
+---@field reasoning? string
+---@field model? string
+---@field id? string
+
+local request = {}
+
+local wish_types <const> = {
+  tools = "table", tool_choice = { "string", "table" }, model = { "string", "table" }, params = "table",
+}
+
+
+-- ---------------------------------------------------------------- who speaks
+
+--- The model to ask. After a fallback those that failed are not asked again in this run.
+local function model_of(run)
+  if run.models then return run.models end
+  return not run.handed_over and run.options.model or run.agent.model
+end
+
+
+--- Options of a run are meant for the agent that it started with.
+local function tools_of(run)
+  return not run.handed_over and run.own_tools or run.agent.toolset
+end
+
+
+--- The text that opens the requests of the agent that speaks now. A function is asked once a run, so that every
+--- request of the run begins with the same bytes.
+---@async
+local function instructions_of(run)
+  local agent = run.agent
+  run.instructed = run.instructed or {}
+  local text = run.instructed[agent]
+  if text == nil then
+    text = agent.instructions
+    if type(text) ~= "string" and text ~= nil then
+      text = text { value = run.value, agent = agent, transcript = run.transcript }
+    end
+    run.instructed[agent] = text or false
+  end
+  return text or nil
+end
+
+
+-- ---------------------------------------------------------------- what to ask
+
+--- What `prepare` may know of the turn that it prepares.
+local function upcoming(run, number)
+  return { number = number, last = run.turns[#run.turns], transcript = run.transcript, agent = run.agent,
+    value = run.value, left = run.limits:left() }
+end
+
+
+local function wishes_of(run, number)
+  local prepare = run.agent.prepare
+  local wishes = prepare and prepare(upcoming(run, number)) or {}
+  return options.check(wishes, wish_types, "prepare", 1)
+end
+
+
+local function merged(...)
+  local all = {}
+  for i = 1, select("#", ...) do
+    for name, value in pairs((select(i, ...)) or {}) do all[name] = value end
+  end
+  return all
+end
+
+
+--- Is the model made to call something? After the first round that would go on for ever.
+local function is_forced(choice)
+  if type(choice) ~= "table" then return choice == "required" or choice == "any" end
+  local allowed = choice.allowed_tools
+  return not (type(allowed) == "table" and allowed.mode == "auto")
+end
+
+
+local function forced_name(choice)
+  if type(choice) ~= "table" then return nil end
+  local named = choice["function"] or choice.custom
+  return type(named) == "table" and named.name or nil
+end
+
+
+local function choose(run, params, wishes)
+  local choice = wishes.tool_choice or wishes.params and wishes.params.tool_choice
+  if choice ~= nil then return choice end
+  choice = params.tool_choice
+  if #run.turns > 0 and is_forced(choice) then return nil end
+  return choice
+end
+
+
+--- Decides what the next request asks, and takes it from the limits.
+---@async
+---@param run rille.Run
+---@return rille.Turn? turn
+---@return rille.Failure? failure   "limit_turns", "limit_tokens", "limit_seconds"
+function request.prepare(run)
+  local agent, number = run.agent, #run.turns + 1
+  local wishes = wishes_of(run, number)
+  local params = merged(agent.params, run.options.params, wishes.params)
+  local tools = wishes.tools and toolset.new(wishes.tools, "prepare", 1) or tools_of(run)
+  local model = wishes.model or model_of(run)
+  params.tool_choice = choose(run, params, wishes)
+  tools = output.arrange(run, tools, params, model)
+  if #tools.list == 0 then params.tool_choice, params.parallel_tool_calls = nil, nil end
+  local refused = run.limits:take_turn(params.max_completion_tokens or params.max_tokens)
+  if refused then return nil, refused end
+  run.tools, run.forced_name = tools, forced_name(params.tool_choice)
+  run.one_by_one = params.parallel_tool_calls == false
+  run.ask = { model = model, params = params, instructions = instructions_of(run) }
+  return { number = number }
+end
+
+
+-- ---------------------------------------------------------------- asking
+
+local passed_on <const> = {
+  "provider", "base_url", "api_key", "headers", "query", "insecure", "timeout", "retries", "extra",
+}
+
+
+local function body(run)
+  local agent, ask = run.agent, run.ask
+  local stream = ask.params.stream ~= false
+  ask.params.stream = nil
+  local wanted = {
+    model = ask.model, instructions = ask.instructions, messages = run.transcript,
+    tools = run.tools.definitions, params = ask.params, stream = stream,
+    want = run.bus:has_listener("text", "reasoning", "refusal") and "deltas" or nil,
+  }
+  for _, name in ipairs(passed_on) do wanted[name] = agent[name] end
+  return wanted
+end
+
+
+--- From now on this run asks the model that the exchange fell back to, and those after it.
+local function fall_back(run, event)
+  local models = run.ask.model
+  for i, model in ipairs(type(models) == "table" and models or {}) do
+    local name = event.model and request.model_name(model)
+    if i > 1 and name and (name == event.model or name:sub(-#event.model - 1) == ":" .. event.model) then
+      run.models = table.move(models, i, #models, 1, {})
+      return
+    end
+  end
+end
+
+
+--- Passes on what arrives, and keeps the text in case that it is cut off.
+local function listen(run, exchange)
+  local pieces = {}
+  for kind, delta, choice in exchange.next, exchange do
+    if kind == "retry" or kind == "fallback" then
+      pieces, run.partial_pieces = {}, nil
+      if kind == "fallback" then fall_back(run, delta) end
+      run.bus:emit(kind, merged(delta))
+    elseif choice == 0 or choice == nil then
+      if kind == "text" then
+        pieces[#pieces + 1] = delta
+        run.partial_pieces = pieces
+      end
+      run.bus:emit(kind, { delta = delta })
+    end
+  end
+  return exchange:finish()
+end
+
+
+local function converse(run)
+  local exchange <close>, refused = chat.start(body(run))
+  if not exchange then return nil, refused end
+  return listen(run, exchange)
+end
+
+
+--- What a broken answer still cost, and what it said.
+local function account_for(run, turn, completion)
+  turn.usage = completion and completion.usage
+  run:count(turn.usage)
+  if not run.limits:counts_tokens() then return end
+  run.limits:add_tokens(usage.tokens(turn.usage, function()
+    local choice = completion and completion.choices and completion.choices[1]
+    local content = choice and choice.message and choice.message.content
+    return #run.transcript:encode() + (type(content) == "string" and #content or 0)
+  end))
+end
+
+
+local function broken(run, turn, trouble)
+  local partial = trouble.partial
+  account_for(run, turn, partial)
+  local choice = partial and partial.choices and partial.choices[1]
+  local text = choice and choice.message and choice.message.content
+  if type(text) == "string" and text ~= "" then run.partial_pieces = { text } end
+  return nil, trouble
+end
+
+
+--- Sends the request and waits for the whole message.
+---@async
+---@param run rille.Run
+---@param turn rille.Turn     gets message, usage, finish_reason, reasoning, model, id
+---@return table? message
+---@return rille.Failure? failure
+function request.send(run, turn)
+  run.turn_started = time.now()
+  run.bus:emit("request", { number = turn.number, model = request.model_name(run.ask.model),
+    messages = #run.transcript + (run.ask.instructions and 1 or 0) })
+  local completion, info = converse(run)
+  if not completion then return broken(run, turn, info) end
+  local choice = completion.choices and completion.choices[1]
+  if not choice or not choice.message then
+    return broken(run, turn, failure.new("bad_response", "the response holds no message"))
+  end
+  account_for(run, turn, completion)
+  run.partial_pieces = nil
+  turn.message, turn.model, turn.id = choice.message, completion.model, completion.id
+  turn.finish_reason = info.effective and info.effective[1] or choice.finish_reason
+  turn.reasoning = info.reasoning and info.reasoning[1] ~= "" and info.reasoning[1] or nil
+  run.bus:emit("message", { message = choice.message })
+  return choice.message
+end
+
+
+--- What a model is called in events.
+---@param model any
+---@return string?
+function request.model_name(model)
+  if type(model) ~= "table" then return model end
+  return model.name or model.model or type(model[1]) == "string" and model[1] or nil
+end
+
+
+return request

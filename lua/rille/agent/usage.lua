@@ -1,0 +1,57 @@
+--- rille.agent.usage -- beside the walk: what requests cost, added up.
+---
+--- Invariant: only numbers of 0 or more are added; members that some servers leave out count as 0, members that
+--- only some know are added under their own names.
+
+local usage = {}
+
+local BYTES_PER_TOKEN <const> = 4   -- a rough guess, for servers that do not say
+
+
+---@return table    {requests = 0, prompt_tokens = 0, completion_tokens = 0, total_tokens = 0}
+function usage.new()
+  return { requests = 0, prompt_tokens = 0, completion_tokens = 0, total_tokens = 0 }
+end
+
+
+local function is_count(value)
+  return type(value) == "number" and value >= 0 and value < 2 ^ 53
+end
+
+
+local function add(sum, used)
+  for name, value in pairs(used) do
+    if is_count(value) then
+      sum[name] = (is_count(sum[name]) and sum[name] or 0) + value
+    elseif type(value) == "table" and (sum[name] == nil or type(sum[name]) == "table") then
+      sum[name] = sum[name] or {}
+      add(sum[name], value)
+    end
+  end
+end
+
+
+--- Adds the usage of one request.
+---@param sum table
+---@param used? table    as the server sent it
+function usage.add(sum, used)
+  sum.requests = sum.requests + 1
+  if type(used) == "table" then add(sum, used) end
+end
+
+
+--- The tokens of one request: as the server counted, or guessed from bytes when it did not.
+---@param used? table
+---@param bytes fun(): integer    of request and reply; asked only when needed
+---@return number
+function usage.tokens(used, bytes)
+  if type(used) == "table" then
+    if is_count(used.total_tokens) and used.total_tokens > 0 then return used.total_tokens end
+    local prompt, completion = used.prompt_tokens, used.completion_tokens
+    if is_count(prompt) and is_count(completion) and prompt + completion > 0 then return prompt + completion end
+  end
+  return math.ceil(bytes() / BYTES_PER_TOKEN)
+end
+
+
+return usage

@@ -1,0 +1,63 @@
+--- rille.dispatch.context -- walk 12: what a tool may know and do beside its arguments.
+---
+--- Invariant: what a context shows of a call is a copy; the bytes that run are frozen elsewhere.
+
+local failure = require "rille.failure"
+local json = require "rille.json"
+local time = require "rille.time"
+
+---@class rille.Context
+---@field value any                      what the caller of the run passed
+---@field call {id: string, name: string, arguments: table|string}
+---@field agent rille.Agent
+---@field transcript rille.Transcript    as it was before this turn
+local Context = {}
+Context.__index = Context
+
+local context = {}
+
+
+---@param run rille.Run
+---@param record rille.CallRecord
+---@return rille.Context
+function context.new(run, record)
+  local self = setmetatable({
+    value = run.value, agent = run.agent, transcript = run.transcript, _run = run, _record = record,
+  }, Context)
+  self.call = self:shown_call()
+  return self
+end
+
+
+--- The call as others may see it: a fresh copy each time.
+---@return {id: string, name: string, arguments: table|string}
+function Context:shown_call()
+  local record = self._record
+  local arguments = record.arguments
+  if record.kind == "function" then arguments = json.decode(arguments, { nulls = false }) end
+  return { id = record.id, name = record.name, arguments = arguments }
+end
+
+
+--- Tells how far the work is, as a "tool_progress" event.
+---@async
+---@param value any
+function Context:progress(value)
+  local run = self._run
+  local ok, trouble = xpcall(run.bus.emit, failure.traced, run.bus, "tool_progress",
+    { call = self.call, value = value })
+  if ok then return end
+  if self:cancelled() or trouble.code == "cancelled" then error(trouble, 0) end
+  run:abort(trouble)   -- a handler is at fault, not the tool
+end
+
+
+--- Is this call to end: cancelled, or over its time? For loops that do not wait for anything.
+---@return boolean
+function Context:cancelled()
+  local record = self._record
+  return record.cancelled == true or self._run.stopping ~= nil or time.now() >= (record.deadline or math.huge)
+end
+
+
+return context

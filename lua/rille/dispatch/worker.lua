@@ -1,0 +1,98 @@
+--- rille.dispatch.worker -- walk 12: one tool in a task of its own, under its timeout.
+---
+--- Invariant: when `worker.run` is left the tool has ended, or was cancelled and had its time to clean up;
+--- and the call has an outcome.
+
+local await = require "rille.await"
+local core = require "rille.core"
+local failure = require "rille.failure"
+local json = require "rille.json"
+local log = require "rille.log"
+local nesting = require "rille.agent.nesting"
+local result = require "rille.dispatch.result"
+local time = require "rille.time"
+
+local worker = {}
+
+local CANCEL_GRACE <const> = 1.2   -- seconds to clean up when the run is cancelled: so the run still hears of it
+
+local over <const> = { done = true, failed = true, cancelled = true }
+
+
+--- Has this task ended?
+---@param task rille.Task
+---@return boolean
+function worker.is_over(task)
+  return over[task:status()] == true
+end
+
+
+--- What the tool returned is kept in `outcome` even if its task is cancelled while it returns.
+local function start(record)
+  local outcome, arguments = {}, record.arguments
+  if record.kind == "function" then arguments = json.decode(arguments, { nulls = false }) end
+  local task = core.spawn(function()
+    nesting.enter(record.context)
+    outcome.values = table.pack(xpcall(record.tool.run, failure.traced, arguments, record.context))
+  end)
+  return task, outcome
+end
+
+
+--- The one clock of a tool: it ends what waits and what spins, and everything that the tool started.
+local function await_end(record, task, seconds)
+  local late = failure.new("timeout", ("timed out after %g seconds and was stopped"):format(seconds))
+  record.deadline = time.now() + seconds
+  task:deadline(seconds, late)
+  local _, why = task:join()
+  return rawequal(why, late) and "Error: " .. late.message or nil
+end
+
+
+local function log_crash(name, trouble)
+  log.warn("tool '%s' failed: %s", name, trouble)
+  if trouble.traceback then log.debug("%s", trouble.traceback) end
+end
+
+
+--- What the tool left behind, as content.
+local function read(record, outcome)
+  local values, most = outcome.values, record.tool.max_result_bytes or 65536
+  if not values then return "Error: the tool was stopped", false end
+  if values[1] then return result.encode(values[2], values[3], values.n - 1, most) end
+  log_crash(record.name, values[2])
+  return result.cap(result.crash(values[2]), most), false
+end
+
+
+--- The run stops while the tool runs. A tool that finished in spite of it has a result.
+local function interrupt(record, task, outcome, why)
+  record.cancelled = true
+  task:cancel(why)
+  if await.can_wait() then pcall(task.join, task, CANCEL_GRACE) end
+  if outcome.values and outcome.values[1] then return read(record, outcome) end
+  return ("Error: interrupted while it ran (%s); it may have had effects"):format(why.message), false
+end
+
+
+--- Runs the tool of a call.
+---@async
+---@param record rille.CallRecord
+---@return string|table content
+---@return boolean ok
+---@return rille.Failure? stop    the failure that ended the wait: the run stops
+function worker.run(record)
+  local seconds = record.tool.timeout or 60
+  local task, outcome = start(record)
+  local waited, late = pcall(await_end, record, task, seconds)
+  if not waited then
+    local why = failure.from(late)
+    local content, ok = interrupt(record, task, outcome, why)
+    return content, ok, why
+  end
+  if late then return late, false end
+  return read(record, outcome)
+end
+
+
+return worker

@@ -1,0 +1,203 @@
+--- rille.events -- beside the walk: what a run tells about itself, to handlers and to readers.
+---
+--- One bus per run; what happens in a nested run is told on the bus of every run around it, with the
+--- path of names that leads there. The last event ("done" or "failed") stays with its own run, so that
+--- a reader sees exactly one of them.
+--- Invariant: telling never waits for a reader; where nobody listens nothing is built.
+
+local await = require "rille.await"
+local failure = require "rille.failure"
+local log = require "rille.log"
+local time = require "rille.time"
+
+---@class rille.Event
+---@field type string      one of events.types
+---@field path string[]    names from the outermost agent inwards
+---@field time number      rille.now() when it happened
+
+local events = {}
+
+--- The types that a handler can be given for.
+events.types = {
+  "request", "text", "reasoning", "refusal", "message", "tool_call", "tool_progress", "approval",
+  "tool_result", "retry", "fallback", "handoff", "turn", "done", "failed",
+}
+
+--- What options.check wants to know about a table of handlers.
+events.handler_types = {}
+for _, name in ipairs(events.types) do events.handler_types[name] = "callable" end
+
+
+-- ---------------------------------------------------------------- readers
+
+---@class rille.EventReader   a callable: each call gives the next event, nil after the last one
+local Reader = {}
+Reader.__index = Reader
+
+
+--- An approval that its reader has seen and asks past is not going to be answered by it.
+local function pass_approvals(self)
+  local seen = self.seen
+  if not seen[1] then return end
+  self.seen = {}
+  for _, event in ipairs(seen) do event:_pass(self) end
+end
+
+
+--- The next event; parks until there is one.
+---@async
+---@return rille.Event? event    nil after the last one
+function Reader:__call()
+  if #self.queue == 0 then pass_approvals(self) end
+  local event, why = self.queue:take(self.patience and self.patience())
+  while not event and why and why.code == "timeout" do
+    event, why = self.queue:take(self.patience())
+  end
+  if why then error(why, 0) end
+  if event and event.type == "approval" then self.seen[#self.seen + 1] = event end
+  return event
+end
+
+
+--- Leaving the loop that reads.
+function Reader:__close()
+  self.closed = true
+  self.queue:finish()
+  pass_approvals(self)
+  if self.on_leave then self.on_leave() end
+end
+
+
+-- ---------------------------------------------------------------- the bus
+
+---@class rille.Bus
+local Bus = {}
+Bus.__index = Bus
+
+
+---@param name string          of the agent
+---@param parent? rille.Bus    of the run that this one is nested in
+---@param ... table|nil        tables of handlers by event type, called in this order
+---@return rille.Bus
+function events.new(name, parent, ...)
+  local self = setmetatable({ parent = parent, handlers = {}, readers = {}, path = {} }, Bus)
+  self:rename(name)
+  for i = 1, select("#", ...) do
+    local handlers = select(i, ...)
+    if handlers then self.handlers[#self.handlers + 1] = handlers end
+  end
+  return self
+end
+
+
+--- After a hand-off another agent speaks.
+---@param name string
+function Bus:rename(name)
+  local path = self.parent and table.move(self.parent.path, 1, #self.parent.path, 1, {}) or {}
+  path[#path + 1] = name
+  self.path = path
+end
+
+
+--- Does anybody listen for one of these types, here or further out?
+---@param ... string
+---@return boolean
+function Bus:has_listener(...)
+  local bus = self
+  while bus do
+    if bus.readers[1] then return true end
+    for _, handlers in ipairs(bus.handlers) do
+      for i = 1, select("#", ...) do
+        if handlers[select(i, ...)] then return true end
+      end
+    end
+    bus = bus.parent
+  end
+  return false
+end
+
+
+--- The readers that will see an event of this bus.
+---@return rille.EventReader[]
+function Bus:all_readers()
+  local readers, bus = {}, self
+  while bus do
+    table.move(bus.readers, 1, #bus.readers, #readers + 1, readers)
+    bus = bus.parent
+  end
+  return readers
+end
+
+
+local function complete(self, event, kind)
+  event.type, event.path, event.time = kind, self.path, time.now()
+  return event
+end
+
+
+local function deliver(self, event)
+  for _, handlers in ipairs(self.handlers) do
+    if handlers[event.type] then handlers[event.type](event) end
+  end
+  for i = #self.readers, 1, -1 do
+    if self.readers[i].closed then table.remove(self.readers, i) end
+  end
+  for _, reader in ipairs(self.readers) do reader.queue:put(event) end
+end
+
+
+--- Tells an event on this bus and on those around it. What a handler raises is raised here.
+---@async
+---@param kind string
+---@param event table    its other fields
+---@return rille.Event?  nil when nobody listened
+function Bus:emit(kind, event)
+  if not self:has_listener(kind) then return end
+  complete(self, event, kind)
+  local bus = self
+  while bus do
+    deliver(bus, event)
+    bus = bus.parent
+  end
+  return event
+end
+
+
+--- Tells the last event, on this bus alone, and ends its readers. The outcome stands: what a
+--- handler raises is logged.
+---@async
+---@param kind "done"|"failed"
+---@param event table
+function Bus:finish(kind, event)
+  self.last = complete(self, event, kind)
+  local readers = self.readers
+  self.readers = {}
+  for _, reader in ipairs(readers) do
+    reader.queue:put(self.last)
+    reader.queue:finish()
+  end
+  local ok, trouble = xpcall(deliver, failure.traced, self, self.last)
+  if not ok then
+    log.error("a handler of '%s' raised: %s", kind, trouble)
+    log.debug("%s", trouble.traceback or "")
+  end
+end
+
+
+--- A new reader. It sees every event from now on, and the last one in any case.
+---@param on_leave? fun()       called when its loop is left
+---@param patience? fun(): number?   seconds to wait before looking whether the run is still alive
+---@return rille.EventReader
+function Bus:reader(on_leave, patience)
+  local reader = setmetatable({ queue = await.queue(), seen = {}, on_leave = on_leave, patience = patience }, Reader)
+  if self.last then
+    reader.queue:put(self.last)
+    reader.queue:finish()
+  else
+    self.readers[#self.readers + 1] = reader
+  end
+  return reader
+end
+
+
+return events

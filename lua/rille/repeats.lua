@@ -1,0 +1,88 @@
+--- rille.repeats -- beside the walk: notices a model that goes round in circles.
+---
+--- Counted is the same call with the same result, once a turn however often the turn holds it, within
+--- a window of turns: neither a parallel fan-out nor a file that is read again much later is a loop,
+--- and two calls that alternate are one. Turns in which nothing could be run are counted as well.
+--- Invariant: memory is bounded by the window, not by the length of the run.
+
+local failure = require "rille.failure"
+
+---@class rille.Repeats
+local Repeats = {}
+Repeats.__index = Repeats
+
+local repeats = {}
+
+local NUDGE_AT <const> = 3
+local WINDOW <const> = 3     -- times `most` (20 at most), in turns
+local SAMPLE <const> = 256   -- bytes of head and tail that stand for a result
+
+
+---@param most number   this many end the run; the model is told at 3
+---@return rille.Repeats
+function repeats.new(most)
+  return setmetatable({ most = most, window = WINDOW * math.min(most, 20), turn = 0, seen = {}, refused = 0 }, Repeats)
+end
+
+
+local function digest(content)
+  if type(content) ~= "string" then return tostring(content) end
+  if #content <= 2 * SAMPLE then return content end
+  return ("%d\0%s\0%s"):format(#content, content:sub(1, SAMPLE), content:sub(-SAMPLE))
+end
+
+
+--- How often this call gave this result in the window, this turn included.
+function Repeats:_count(key, result)
+  local entry = self.seen[key]
+  if not entry or entry.result ~= result then
+    entry = { result = result, turns = {} }
+    self.seen[key] = entry
+  end
+  local turns = entry.turns
+  while turns[1] and turns[1] <= self.turn - self.window do table.remove(turns, 1) end
+  if turns[#turns] ~= self.turn then turns[#turns + 1] = self.turn end
+  return #turns
+end
+
+
+function Repeats:_forget()
+  for key, entry in pairs(self.seen) do
+    if entry.turns[#entry.turns] <= self.turn - self.window then self.seen[key] = nil end
+  end
+end
+
+
+--- Takes note of a turn. A call is `{name, arguments (the bytes), content, ran, denied}`.
+---@param calls table[]
+---@return table<integer, integer> again   index of a call → how often it gave this result, from 3 on
+---@return rille.Failure? stop             code "loop", or "approval" for a call that is denied again and again
+function Repeats:observe(calls)
+  self.turn = self.turn + 1
+  local again, stop, any_ran = {}, nil, false
+  for i, call in ipairs(calls) do
+    any_ran = any_ran or call.ran
+    local count = self:_count(call.name .. "\0" .. call.arguments, digest(call.content))
+    if count >= NUDGE_AT then again[i] = count end
+    stop = stop or self:_verdict(call, count)
+  end
+  self.refused = any_ran and 0 or self.refused + 1
+  if self.turn % self.window == 0 then self:_forget() end
+  if not stop and self.refused >= self.most then
+    stop = failure.new("loop", ("no call could be run in %d turns in a row"):format(self.refused))
+  end
+  return again, stop
+end
+
+
+function Repeats:_verdict(call, count)
+  if call.denied and count >= NUDGE_AT then
+    return failure.new("approval", ("'%s' was asked for %d times and denied each time"):format(call.name, count))
+  end
+  if count >= self.most then
+    return failure.new("loop", ("'%s' gave the same result %d times"):format(call.name, count))
+  end
+end
+
+
+return repeats

@@ -1,0 +1,286 @@
+--- rille.run -- beside the walk: one run, from prompt to final reply, in a task of its own.
+---
+--- It holds what the turn loop works on, and what the outside may do meanwhile: wait, cancel, steer, read events.
+--- Invariants: a run ends exactly once, with a reply or a failure, whatever ends its task; its transcript
+--- grows by whole turns (a message together with its results), so that it is sendable at any moment.
+
+local core = require "rille.core"
+local events = require "rille.events"
+local failure = require "rille.failure"
+local limits = require "rille.limits"
+local messages = require "rille.agent.message"
+local repeats = require "rille.repeats"
+local time = require "rille.time"
+local usage = require "rille.agent.usage"
+
+---@class rille.Reply
+---@field text string                  what the model said last; "" when it said nothing
+---@field output? any                  the validated value, when the agent has an `output` schema
+---@field refusal? string              why the model would not answer
+---@field reasoning? string
+---@field finish_reason? "stop"|"length"|"tool_calls"|"content_filter"
+---@field usage table                  sum over all requests, nested ones too, and `requests`
+---@field transcript rille.Transcript
+---@field turns rille.Turn[]
+---@field model? string                that answered last
+---@field id? string                   of the last response
+
+---@class rille.Run
+---@field agent rille.Agent            who speaks now: a hand-off changes it
+---@field transcript rille.Transcript
+---@field usage table
+---@field turns rille.Turn[]
+---@field stopping? rille.Failure      why it is about to end
+local Run = {}
+Run.__index = Run
+
+local run = {}
+
+
+-- ---------------------------------------------------------------- the end
+
+--- What there is so far.
+---@return rille.Reply
+function Run:partial()
+  local turn = self.turns[#self.turns] or {}
+  local message = turn.message or {}
+  local text = self.partial_pieces and table.concat(self.partial_pieces) or message.content
+  return {
+    text = type(text) == "string" and text or "", refusal = message.refusal,
+    reasoning = turn.reasoning, finish_reason = turn.finish_reason, usage = self.usage,
+    transcript = self.transcript, turns = self.turns, model = turn.model, id = turn.id,
+  }
+end
+
+
+--- The failure of this run: a copy, because one failure may end several runs.
+local function own(trouble, reply)
+  local copy = {}
+  for name, value in pairs(trouble) do copy[name] = value end
+  copy.reply = reply
+  return setmetatable(copy, getmetatable(trouble))
+end
+
+
+--- Ends the run. Only the first call counts.
+function Run:_finish(reply, trouble)
+  if self.ended then return end
+  self.ended = true
+  if self.watchdog then self.watchdog:cancel() end
+  if reply then
+    self.reply = reply
+    self.bus:finish("done", { reply = reply })
+  else
+    self.failure = own(trouble, self:partial())
+    self.bus:finish("failed", { failure = self.failure })
+  end
+end
+
+
+local closing_metatable <const> = {
+  __close = function(self)
+    self.run:_finish(nil, self.run.stopping or failure.new("cancelled", "the run was ended by force"))
+  end,
+}
+
+
+--- The run's task.
+local function main(self, turns)
+  local _ <close> = setmetatable({ run = self }, closing_metatable)
+  self.begun = true
+  local ok, reply, trouble = xpcall(turns, failure.traced, self)
+  if not ok then reply, trouble = nil, reply end
+  if self.stopping then reply, trouble = nil, self.stopping end
+  self:_finish(reply, trouble)
+end
+
+
+-- ---------------------------------------------------------------- stopping
+
+--- Says that the run is to end, and why, without waking anybody. The first reason stays.
+---@param trouble rille.Failure
+function Run:stop(trouble)
+  self.stopping = self.stopping or trouble
+end
+
+
+--- Ends the run now: whatever it waits for is abandoned.
+---@param trouble rille.Failure
+function Run:abort(trouble)
+  self:stop(trouble)
+  if not self.ended then self.task:cancel(trouble) end
+end
+
+
+--- Calls a function; what it raises ends the run.
+---@return boolean ok
+function Run:guarded(fn, ...)
+  local ok, trouble = xpcall(fn, failure.traced, ...)
+  if not ok then self:abort(trouble) end
+  return ok
+end
+
+
+--- Cancels the run: the request, the tools that run, their child processes, nested runs. Returns at once;
+--- the transcript stays sendable, and the last event is "failed" with code "cancelled".
+---@param reason? string|rille.Failure
+function Run:cancel(reason)
+  if self.ended then return end
+  if not failure.is(reason) then
+    reason = failure.new("cancelled", reason and tostring(reason) or "the run was cancelled")
+  end
+  self:abort(reason)
+  if not self.begun then self:_finish(nil, self.stopping) end
+end
+
+
+--- A run that was cancelled together with its caller before it took its first step cannot say so itself.
+function Run:_check_alive()
+  local status = self.task:status()
+  if not self.ended and (status == "cancelled" or status == "failed") then
+    self:_finish(nil, self.stopping or failure.new("cancelled", "the run was cancelled before it began"))
+  end
+end
+
+
+-- ---------------------------------------------------------------- from outside
+
+--- Adds a user message before the next request. A run that was about to answer goes on for another turn.
+---@param text string|table[]    a text, or content parts
+---@return boolean accepted      false when the run has ended
+function Run:steer(text)
+  if type(text) ~= "string" and type(text) ~= "table" then
+    error("run:steer: a string or content parts expected, got " .. type(text), 2)
+  end
+  if self.ended or self.stopping then return false end
+  self.steering[#self.steering + 1] = text
+  return true
+end
+
+
+--- Waits for the end.
+---@async
+---@param seconds? number           nil: as long as it takes
+---@return rille.Reply? reply
+---@return rille.Failure? failure   of the run; code "timeout" when it still runs after `seconds`
+function Run:wait(seconds)
+  if not self.ended then
+    local _, trouble = self.task:join(seconds)
+    self:_check_alive()
+    if not self.ended then return nil, trouble end
+  end
+  return self.reply, self.failure
+end
+
+
+--- A reader of the run's events, for `for event in run:events() do`: everything that happens from now on, and the last
+--- event in any case. Leaving the loop leaves the run alone.
+---@return rille.EventReader reader
+---@return nil, nil
+---@return rille.EventReader reader    closed when the loop is left
+function Run:events()
+  local reader = self:_reader()
+  return reader, nil, nil, reader
+end
+
+
+---@param on_leave? fun()
+---@return rille.EventReader
+function Run:_reader(on_leave)
+  return self.bus:reader(on_leave, function()
+    if self.begun then return nil end
+    self:_check_alive()
+    return 1
+  end)
+end
+
+
+-- ---------------------------------------------------------------- for the loop
+
+--- The function that is asked when a call needs approval: of this run, or of the nearest one around it.
+---@return function?
+function Run:approver()
+  local outer = self
+  while outer do
+    local approve = outer.options.approve or outer.agent.approve
+    if approve then return approve end
+    outer = outer.parent
+  end
+end
+
+
+--- Ends a turn: its message and the results of its calls enter the transcript as one.
+---@async
+---@param turn rille.Turn
+function Run:commit(turn)
+  self.turns[#self.turns + 1] = turn
+  if not messages.is_empty(turn.message) then self.transcript:append(messages.kept(turn.message)) end
+  for _, result in ipairs(turn.results or {}) do self.transcript:append(result) end
+  turn.seconds = time.now() - self.turn_started
+  self.bus:emit("turn", { number = turn.number, usage = turn.usage })
+end
+
+
+--- What was said to the run meanwhile becomes messages of the user.
+function Run:take_steering()
+  local said = self.steering
+  self.steering = {}
+  for _, text in ipairs(said) do self.transcript:append { role = "user", content = text } end
+end
+
+
+--- Adds a request's usage here and to the runs around.
+---@param used? table
+function Run:count(used)
+  local outer = self
+  while outer do
+    usage.add(outer.usage, used)
+    outer = outer.parent
+  end
+end
+
+
+--- Another agent speaks from now on.
+---@async
+---@param successor rille.Agent
+function Run:hand_over(successor)
+  local from = self.agent.name
+  self.agent, self.handed_over, self.models = successor, true, nil
+  self.bus:rename(successor.name)
+  self.bus:emit("handoff", { from = from, to = successor.name })
+end
+
+
+-- ---------------------------------------------------------------- starting
+
+local function watch_the_clock(self)
+  local seconds, limit = self.limits:seconds_left()
+  if not self.limits.seconds then return end
+  self.watchdog = core.spawn(function()
+    time.sleep(math.max(0, seconds))
+    self:abort(limits.reached("seconds", limit))
+  end)
+end
+
+
+--- Starts a run.
+---@param given table    agent, turns (the loop), given (the prompt as it came), prompt (as messages), options,
+---                       transcript, limits (of a call as tool), parent (the run around)
+---@return rille.Run
+function run.start(given)
+  local agent, parent, options = given.agent, given.parent, given.options
+  local self = setmetatable({
+    agent = agent, options = options, parent = parent, given = given.given, prompt = given.prompt,
+    value = options.value, transcript = given.transcript, usage = usage.new(), turns = {}, steering = {}, cuts = 0, repairs = 0,
+    limits = limits.new(parent and parent.limits, agent.limits, given.limits, options.limits),
+    bus = events.new(agent.name, parent and parent.bus, agent.on, options.on),
+  }, Run)
+  self.repeats = repeats.new(self.limits.repeats)
+  if self.value == nil and parent then self.value = parent.value end
+  self.task = core.spawn(main, self, given.turns)
+  watch_the_clock(self)
+  return self
+end
+
+
+return run

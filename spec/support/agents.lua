@@ -1,0 +1,104 @@
+--- agents.lua -- what specs of agents need again and again.
+local rille = require "rille"
+local sendable = require "spec.support.sendable"
+
+local agents = {}
+
+--- A tool in a line.
+--- @param name string
+--- @param run fun(args: table, context: rille.Context): any, any
+--- @param more? table    further options
+--- @return rille.Tool
+function agents.tool(name, run, more)
+  local given = { name = name, run = run }
+  for key, value in pairs(more or {}) do given[key] = value end
+  return rille.tool(given)
+end
+
+--- Takes text, gives it back.
+agents.echo = agents.tool("echo", function(args) return args.text end,
+  { parameters = { { "text", "string", optional = true } } })
+
+--- A tool that waits for a minute.
+agents.slow = agents.tool("slow", function() rille.sleep(60) end)
+
+--- An agent with a scripted model.
+--- @param steps table       of the script
+--- @param more? table       options of the agent
+--- @return rille.Agent
+--- @return rille.Script
+function agents.new(steps, more)
+  local given = { model = rille.script(steps) }
+  for key, value in pairs(more or {}) do given[key] = value end
+  return rille.agent(given), given.model
+end
+
+--- All events of a reader.
+--- @return rille.Event[]
+function agents.read(...)
+  local list = {}
+  for event in ... do list[#list + 1] = event end
+  return list
+end
+
+--- The types of events, joined.
+--- @param list rille.Event[]
+--- @param leave_out? table<string, boolean>
+--- @return string
+function agents.types(list, leave_out)
+  local types = {}
+  for _, event in ipairs(list) do
+    if not (leave_out and leave_out[event.type]) then types[#types + 1] = event.type end
+  end
+  return table.concat(types, " ")
+end
+
+--- The content of the tool messages of a transcript, in order.
+--- @param transcript rille.Transcript
+--- @return string[]
+function agents.results(transcript)
+  local list = {}
+  for _, message in ipairs(transcript:messages()) do
+    if message.role == "tool" then list[#list + 1] = message.content end
+  end
+  return list
+end
+
+--- The roles of a transcript, joined.
+--- @param transcript rille.Transcript
+--- @return string
+function agents.roles(transcript)
+  local roles = {}
+  for i, message in ipairs(transcript:messages()) do roles[i] = message.role end
+  return table.concat(roles, " ")
+end
+
+--- Runs and expects a reply with a sendable transcript.
+--- @return rille.Reply
+function agents.reply(agent, prompt, options)
+  local reply, failure = agent:run(prompt or "Go.", options)
+  if not reply then error("no reply: " .. tostring(failure), 2) end
+  sendable.check(reply.transcript)
+  return reply
+end
+
+--- Runs and expects a failure of this code with a sendable transcript.
+--- @return rille.Failure
+function agents.failure(code, agent, prompt, options)
+  local reply, failure = agent:run(prompt or "Go.", options)
+  if reply then error("a reply: " .. reply.text, 2) end
+  if failure.code ~= code then error(("expected %s, got %s"):format(code, tostring(failure)), 2) end
+  sendable.check(failure.reply.transcript)
+  return failure
+end
+
+--- Calls `fn` while nothing is logged.
+function agents.quietly(fn, ...)
+  local before = rille.log.level("off")
+  local results = table.pack(pcall(fn, ...))
+  rille.log.level(before)
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
+end
+
+return agents
