@@ -131,6 +131,26 @@ static int l_cancel(lua_State *L)
 }
 
 
+/* enforced = task:deadline(seconds, failure) */
+static int l_deadline(lua_State *L)
+{
+    struct rl_task *task = rl_task_check(L, 1);
+    int64_t ms = rl_opt_ms(L, 2);
+    luaL_checktype(L, 3, LUA_TTABLE);
+    uint64_t deadline_ns = ms < 0 ? 0 : uv_hrtime() + (uint64_t)ms * 1000000u;
+    lua_pushboolean(L, rl_task_set_deadline(L, task, deadline_ns, 3));
+    return 1;
+}
+
+
+/* core.switch(coroutine): it runs from now on, inside the running task */
+static int l_switch(lua_State *L)
+{
+    rl_task_switch(rl_engine_of(L), lua_tothread(L, 1));
+    return 0;
+}
+
+
 /* name = task:status() */
 static int l_status(lua_State *L)
 {
@@ -219,13 +239,14 @@ static int l_wait(lua_State *L)
 
 
 static const luaL_Reg functions[] = {
-    {"spawn", l_spawn}, {"running", l_running}, {"sleep", l_sleep}, {"now", l_now},
-    {"run", l_run},     {"op", l_op},           {NULL, NULL},
+    {"spawn", l_spawn}, {"running", l_running}, {"sleep", l_sleep},   {"now", l_now},
+    {"run", l_run},     {"op", l_op},           {"switch", l_switch}, {NULL, NULL},
 };
 
 static const luaL_Reg task_methods[] = {
     {"join", l_join},
     {"cancel", l_cancel},
+    {"deadline", l_deadline},
     {"status", l_status},
     {NULL, NULL},
 };

@@ -16,7 +16,7 @@ static void on_log(void *user, enum rille_log_level level, const char *line)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error like another */
-    rille *rt = rille_open(&(rille_options){.log = on_log});
+    rille *rt = rille_open(&(rille_options){.interrupts = 1, .log = on_log});
     if (rt == NULL) {
         fputs("rille: not enough memory or file descriptors to start\n", stderr);
         return 1;

@@ -11,14 +11,17 @@ EXPORT int luaopen_rille_core(lua_State *L);
 EXPORT int luaopen_rille(lua_State *L);
 
 
+/* An interpreter is a program: deadlines may use its SIGURG. */
 int luaopen_rille_core(lua_State *L)
 {
-    return rl_open_core(L, false);
+    rl_open_core(L, false);
+    rl_engine_allow_interrupts(rl_core_engine(L));
+    return 1;
 }
 
 
 int luaopen_rille(lua_State *L)
 {
-    rl_open_core(L, false);
+    luaopen_rille_core(L);
     return rl_load_library(L, "rille");
 }

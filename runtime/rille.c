@@ -199,6 +199,8 @@ static int l_open(lua_State *L)
     luaL_openlibs(L);
     rl_open_core(L, true);
     entry->rt->engine = rl_core_engine(L);
+    if (entry->rt->options.interrupts)
+        rl_engine_allow_interrupts(entry->rt->engine);
     lua_pushinteger(L, RILLE_OK);
     return 1;
 }

@@ -61,6 +61,9 @@ typedef struct rille_options {
     void *(*allocate)(void *user, void *ptr, size_t old_size, size_t new_size);
     void *allocate_user; /* handed to allocate */
     size_t max_memory;   /* ceiling for Lua memory, in bytes; 0: none */
+    /* Non-zero: a tool or script that spins (while true do end) is stopped at its deadline. From
+     * the first deadline on this installs a handler for SIGURG and runs one small thread. */
+    int interrupts;
     /* Gets one line per message, without a newline; NULL: messages are dropped. */
     void (*log)(void *user, enum rille_log_level level, const char *line);
     void *log_user; /* handed to log */

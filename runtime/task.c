@@ -2,18 +2,19 @@
  *
  * A task is a C struct in a Lua userdata's keeping:
  *     registry[engine][task] = userdata                 while the task has not ended
- *     uservalues of the userdata = thread, reason, traceback
+ *     uservalues of the userdata = thread, reason, traceback, what to raise at the deadline
  * The struct outlives the userdata until libuv has closed its timer.
  */
 #include "task.h"
 
+#include "interrupt.h"
 #include "shield.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { THREAD = 1, REASON = 2, TRACEBACK = 3, USERVALUES = 3 }; /* of a task's userdata */
+enum { THREAD = 1, REASON, TRACEBACK, LATE, USERVALUES = LATE }; /* of a task's userdata */
 enum { DEEPEST_NESTING = 40 }; /* loops turned inside loops, well below Lua's 200 C levels */
 
 struct rl_task {
@@ -27,14 +28,16 @@ struct rl_task {
     lua_KFunction k;                           /* where it goes on */
     lua_KContext ctx;
     enum rl_wake wake;
+    uint64_t wait_end; /* uv_now at which the wait times out; UINT64_MAX: never */
     uv_timer_t timer;
     bool timer_open;
 
-    bool cancelled;      /* rl_task_cancel was called */
-    bool cancel_pending; /* and the failure is still to be raised */
-    uint64_t grace_end;  /* uv_now at which a cancelled task is closed by force */
-    bool collected;      /* the userdata is gone; free when the timer is closed */
-    bool observed;       /* somebody has asked for its results */
+    bool cancelled;       /* rl_task_cancel was called */
+    bool cancel_pending;  /* and the failure is still to be raised */
+    uint64_t deadline_ns; /* uv_hrtime at which it must have given control back; 0: never */
+    uint64_t grace_end;   /* uv_now at which a cancelled task is closed by force */
+    bool collected;       /* the userdata is gone; free when the timer is closed */
+    bool observed;        /* somebody has asked for its results */
 
     struct rl_task *next_ready;
     struct rl_task *parent, *children, *next_child, *prev_child;
@@ -52,9 +55,11 @@ struct rl_engine {
     struct rl_task *running;             /* whose coroutine is being resumed, or NULL */
     struct rl_task *ready, **ready_tail; /* in the order in which they became ready */
     size_t tasks, ready_count;
-    size_t open_timers; /* timers that libuv still knows */
-    int nesting;        /* loops turned inside tasks */
-    enum rl_wake wake;  /* for the continuation that runs now */
+    size_t open_timers;             /* timers that libuv still knows */
+    int nesting;                    /* loops turned inside tasks */
+    enum rl_wake wake;              /* for the continuation that runs now */
+    struct rl_interrupt *interrupt; /* opened with the first deadline */
+    bool may_interrupt;             /* the host allows a signal handler */
     struct slot slots[RL_SLOTS];
     bool closing; /* the state is being closed: nobody waits any more */
     bool closed;
@@ -118,23 +123,44 @@ void rl_op_complete(struct rl_op *op)
 }
 
 
-static void on_task_timer(uv_timer_t *timer)
+static bool is_late(const struct rl_task *task)
 {
-    wake(timer->data, RL_WAKE_TIMEOUT);
+    return task->deadline_ns != 0 && !task->cancelled && uv_hrtime() >= task->deadline_ns;
 }
 
 
-static void arm(struct rl_task *task, uint64_t timeout_ms)
+static void on_task_timer(uv_timer_t *timer);
+
+
+/* Starts, moves or stops the timer of a parked task: its wait's end or its deadline, what comes
+ * first. */
+static void arm(struct rl_task *task)
 {
     struct rl_engine *engine = task->engine;
-    if (!task->timer_open) {
+    uint64_t at = task->wait_end;
+    if (task->deadline_ns != 0 && !task->cancelled && task->deadline_ns / 1000000u + 1 < at)
+        at = task->deadline_ns / 1000000u + 1;
+    if (at != UINT64_MAX && !task->timer_open) {
         uv_timer_init(engine->loop, &task->timer);
         task->timer.data = task;
         task->timer_open = true;
         engine->open_timers++;
     }
-    uv_update_time(engine->loop); /* Lua may have run for a while since the loop looked */
-    uv_timer_start(&task->timer, on_task_timer, timeout_ms, 0);
+    uint64_t now = uv_now(engine->loop);
+    if (at != UINT64_MAX)
+        uv_timer_start(&task->timer, on_task_timer, at > now ? at - now : 0, 0);
+    else if (task->timer_open)
+        uv_timer_stop(&task->timer);
+}
+
+
+static void on_task_timer(uv_timer_t *timer)
+{
+    struct rl_task *task = timer->data;
+    if (uv_now(task->engine->loop) >= task->wait_end || is_late(task))
+        wake(task, RL_WAKE_TIMEOUT);
+    else
+        arm(task); /* the deadline it was set for was moved */
 }
 
 
@@ -175,9 +201,22 @@ static int raise_cancelled(lua_State *L, struct rl_task *task)
 }
 
 
+/* task:cancel(task.late) */
+static void cancel_late(lua_State *L, struct rl_task *task)
+{
+    luaL_checkstack(L, 4, "a deadline");
+    rl_task_push(L, task);
+    lua_getiuservalue(L, -1, LATE);
+    rl_task_cancel(L, task, -1);
+    lua_pop(L, 2);
+}
+
+
 static int k_parked(lua_State *L, int status, lua_KContext ctx)
 {
     struct rl_task *task = (struct rl_task *)ctx;
+    if (is_late(task))
+        cancel_late(L, task);
     if (task->cancel_pending)
         return raise_cancelled(L, task);
     task->engine->wake = task->wake;
@@ -187,16 +226,15 @@ static int k_parked(lua_State *L, int status, lua_KContext ctx)
 
 static int park_task(lua_State *L, struct rl_task *task, struct rl_op *op, int64_t timeout_ms)
 {
-    if (task->cancelled) { /* cleaning up, within what is left of its grace */
-        uint64_t now = uv_now(task->engine->loop);
-        int64_t left = task->grace_end > now ? (int64_t)(task->grace_end - now) : 0;
-        if (timeout_ms < 0 || timeout_ms > left)
-            timeout_ms = left;
-    }
+    uv_update_time(task->engine->loop); /* Lua may have run for a while since the loop looked */
+    task->wait_end =
+        timeout_ms < 0 ? UINT64_MAX : uv_now(task->engine->loop) + (uint64_t)timeout_ms;
+    if (task->cancelled && task->wait_end > task->grace_end)
+        task->wait_end = task->grace_end; /* cleaning up, within what is left of its grace */
     if (op != NULL)
         link_waiter(task, op);
-    if (timeout_ms >= 0)
-        arm(task, (uint64_t)timeout_ms);
+    if (task->wait_end != UINT64_MAX || task->deadline_ns != 0)
+        arm(task);
     task->state = RL_TASK_WAITING;
     return lua_yieldk(L, 0, (lua_KContext)task, k_parked);
 }
@@ -251,7 +289,8 @@ static enum rl_wake wait_turning(lua_State *L, struct rl_engine *engine, struct 
         if (task != NULL && task->cancel_pending)
             break;
         if (!rl_engine_turn(L, engine, true) && engine->ready_count == 0 &&
-            (op == NULL || !op->done) && !(task != NULL && task->cancel_pending)) {
+            (op == NULL || !op->done) && !(alarm != NULL && alarm->rang) &&
+            !(task != NULL && task->cancel_pending)) {
             reason = RL_WAKE_STUCK;
             break;
         }
@@ -381,6 +420,55 @@ static bool is_over_its_grace(struct rl_task *task, bool begun)
 }
 
 
+/* Tells the alarm whose code runs now. */
+static void watch(struct rl_engine *engine, struct rl_task *task)
+{
+    if (engine->interrupt != NULL)
+        rl_interrupt_watch(engine->interrupt, task != NULL ? task->thread : NULL,
+                           task != NULL ? task->deadline_ns : 0);
+}
+
+
+/* A hook in the coroutine that runs: its task is past its deadline. */
+static void on_deadline(lua_State *L, void *owner)
+{
+    struct rl_task *task = ((struct rl_engine *)owner)->running;
+    if (task == NULL)
+        return;
+    cancel_late(L, task);
+    raise_cancelled(L, task);
+}
+
+
+void rl_task_switch(struct rl_engine *engine, lua_State *to)
+{
+    if (engine->interrupt != NULL)
+        rl_interrupt_switch(engine->interrupt, to);
+}
+
+
+bool rl_task_set_deadline(lua_State *L, struct rl_task *task, uint64_t deadline_ns, int reason)
+{
+    struct rl_engine *engine = task->engine;
+    if (task->state >= RL_TASK_DONE)
+        return true;
+    reason = lua_absindex(L, reason);
+    rl_task_push(L, task);
+    lua_pushvalue(L, reason);
+    lua_setiuservalue(L, -2, LATE);
+    lua_pop(L, 1);
+    task->deadline_ns = deadline_ns;
+    if (task->state == RL_TASK_WAITING)
+        arm(task);
+    if (engine->interrupt == NULL && engine->may_interrupt) {
+        engine->interrupt = rl_interrupt_open(on_deadline, engine);
+        engine->may_interrupt = engine->interrupt != NULL;
+    }
+    watch(engine, engine->running);
+    return engine->interrupt != NULL;
+}
+
+
 static void resume(lua_State *L, struct rl_task *task)
 {
     struct rl_engine *engine = task->engine;
@@ -394,7 +482,9 @@ static void resume(lua_State *L, struct rl_task *task)
     engine->running = task;
     task->state = RL_TASK_RUNNING;
     int arguments = begun ? 0 : lua_gettop(task->thread) - 1;
+    watch(engine, task);
     int status = lua_resume(task->thread, L, arguments, &results);
+    watch(engine, before);
     engine->running = before;
     if (status != LUA_YIELD) {
         bury(L, task, status != LUA_OK, status == LUA_OK ? RL_TASK_DONE : RL_TASK_FAILED);
@@ -456,6 +546,20 @@ bool rl_engine_turn(lua_State *L, struct rl_engine *engine, bool wait)
 
 /* ------------------------------------------------------------------ tasks as Lua sees them */
 
+/* What a task starts has no longer to run than the task. */
+static void inherit_deadline(lua_State *L, struct rl_task *task)
+{
+    if (task->parent->deadline_ns == 0)
+        return;
+    task->deadline_ns = task->parent->deadline_ns;
+    rl_task_push(L, task);
+    rl_task_push(L, task->parent);
+    lua_getiuservalue(L, -1, LATE);
+    lua_setiuservalue(L, -3, LATE); /* task.late = parent.late */
+    lua_pop(L, 2);
+}
+
+
 struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine, int nargs)
 {
     struct rl_task **box = lua_newuserdatauv(L, sizeof(*box), USERVALUES);
@@ -480,6 +584,7 @@ struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine, int nargs)
 
     task->parent = engine->running;
     if (task->parent != NULL) {
+        inherit_deadline(L, task);
         task->next_child = task->parent->children;
         if (task->next_child != NULL)
             task->next_child->prev_child = task;
@@ -596,6 +701,12 @@ static int l_task_gc(lua_State *L)
 
 /* ------------------------------------------------------------------ engine */
 
+void rl_engine_allow_interrupts(struct rl_engine *engine)
+{
+    engine->may_interrupt = true;
+}
+
+
 uv_loop_t *rl_engine_loop(struct rl_engine *engine)
 {
     return engine->loop;
@@ -662,6 +773,8 @@ static int l_engine_gc(lua_State *L)
         }
     }
     engine->closing = engine->closed = true;
+    if (engine->interrupt != NULL)
+        rl_interrupt_close(engine->interrupt);
     for (int i = 0; i < RL_SLOTS; i++)
         if (engine->slots[i].value != NULL)
             engine->slots[i].close(engine->slots[i].value);

@@ -67,6 +67,10 @@ struct rl_engine *rl_engine_of(lua_State *L);
 /* The loop that everything of this runtime runs on. */
 uv_loop_t *rl_engine_loop(struct rl_engine *engine);
 
+/* Lets deadlines stop code that never waits; from the first deadline on a handler for SIGURG is
+ * installed (interrupt.h). Without this only waits end at a deadline. */
+void rl_engine_allow_interrupts(struct rl_engine *engine);
+
 /* One turn: resumes what is ready, lets libuv work (waiting for events when <wait> and nothing is
  * ready), resumes again. Returns whether anything is left that keeps the loop alive. */
 bool rl_engine_turn(lua_State *L, struct rl_engine *engine, bool wait);
@@ -100,6 +104,14 @@ struct rl_op *rl_task_end(struct rl_task *task);
 
 /* Cancels the task and those it spawned, with the failure (any value) at stack index <reason>. */
 void rl_task_cancel(lua_State *L, struct rl_task *task, int reason);
+
+/* At uv_hrtime <deadline_ns> the task, and any it spawns from now on, is cancelled with the value
+ * at stack index <reason> even if it never waits: see interrupt.h. Returns false when the system
+ * has no thread for that; then only waits end at a deadline. */
+bool rl_task_set_deadline(lua_State *L, struct rl_task *task, uint64_t deadline_ns, int reason);
+
+/* A coroutine of the script's own begins to run inside a task, or gives control back to <to>. */
+void rl_task_switch(struct rl_engine *engine, lua_State *to);
 
 enum rl_task_state {
     RL_TASK_READY,

@@ -37,8 +37,19 @@ function Task:join(seconds) end
 ---@param reason? string|rille.Failure  a failure is raised as it is; a text makes code "cancelled" with that message
 function Task:cancel(reason) end
 
+--- Ends the task, and what it spawns from now on, at a deadline even if it never waits (`while true do end`): `failure` is
+--- raised in whatever runs. Caught, it has half a second to clean up; then every instruction raises it.
+---@param seconds? number          from now; nil: no deadline
+---@param failure rille.Failure    what is raised, and what join returns
+---@return boolean enforced        false when the host allows no interrupts: then only waits end in time
+function Task:deadline(seconds, failure) end
+
 ---@return "running"|"ready"|"waiting"|"done"|"failed"|"cancelled"
 function Task:status() end
+
+--- Says that a coroutine of the script's own runs from now on (coroutine.lua), so that deadlines reach it.
+---@param coroutine thread
+function core.switch(coroutine) end
 
 ---@async
 ---@param seconds number
@@ -239,5 +250,29 @@ function core.regex(pattern) end
 ---@param bytes string
 ---@return string
 function core.base64(bytes) end
+
+--- The bytes of base64 text, or of a list of pieces: padded one by one or not at all, cut anywhere, with white
+--- space, in either alphabet.
+---@param text string|string[]
+---@return string? bytes
+---@return rille.Failure? failure   "bad_response": not base64
+function core.base64_decode(text) end
+
+-- ---------------------------------------------------------------- a host's C code (lua_embed.c)
+
+--- Runs a C tool of the host and waits for its answer.
+---@async
+---@param tool lightuserdata
+---@param arguments string   JSON
+---@return string? content
+---@return rille.Failure? failure
+function core.host_call(tool, arguments) end
+
+--- Hands an event to the host's C code.
+---@param run lightuserdata
+---@param event string       JSON
+---@param ended? boolean     true with the last one
+---@param text? string       of the final reply; nil when the run failed
+function core.host_event(run, event, ended, text) end
 
 return core

@@ -1,0 +1,149 @@
+local core = require "rille.core"
+require "rille.coroutine"
+
+local function late()
+  return setmetatable({ code = "timeout", message = "ran too long" }, core.failure_metatable)
+end
+
+--- Runs `fn` with a deadline; its failure and the seconds it took.
+local function stopped(fn, seconds)
+  local task = core.spawn(fn)
+  local failure = late()
+  task:deadline(seconds or 0.05, failure)
+  local start = core.now()
+  local _, met = task:join()
+  assert.equal(failure, met)
+  return core.now() - start
+end
+
+describe("task:deadline", function()
+  it("stops a loop that never waits", async(function()
+    assert.is_true(stopped(function() while true do end end) < 1)
+  end))
+
+  it("stops a loop that catches errors", async(function()
+    assert.is_true(stopped(function()
+      while true do pcall(function() while true do end end) end
+    end) < 2)
+  end))
+
+  it("stops a loop of caught calls", async(function()
+    assert.is_true(stopped(function()
+      local function f() end
+      while true do pcall(f) end
+    end) < 2)
+  end))
+
+  it("stops a loop inside a coroutine", async(function()
+    assert.is_true(stopped(function() coroutine.wrap(function() while true do end end)() end) < 1)
+  end))
+
+  it("stops coroutines inside coroutines, and those that catch", async(function()
+    assert.is_true(stopped(function()
+      while true do
+        coroutine.resume(coroutine.create(function()
+          pcall(coroutine.wrap(function() while true do end end))
+        end))
+      end
+    end) < 2)
+  end))
+
+  it("leaves time to clean up after the first strike", async(function()
+    local cleaned
+    stopped(function()
+      local _guard <close> = setmetatable({}, { __close = function()
+        for _ = 1, 1000 do cleaned = (cleaned or 0) + 1 end
+      end })
+      while true do end
+    end)
+    assert.equal(1000, cleaned)
+  end))
+
+  it("reaches what the task has spawned", async(function()
+    local child
+    local parent = core.spawn(function()
+      core.sleep(0)
+      child = core.spawn(function() while true do end end)
+      core.sleep(60)
+    end)
+    parent:deadline(0.05, late())
+    local _, failure = parent:join()
+    assert.equal("timeout", failure.code)
+    child:join()
+    parent:cancel()
+  end))
+
+  it("ends a wait, set before it or during it", async(function()
+    assert.is_true(stopped(function() core.sleep(60) end) < 1)
+    local task = core.spawn(function() core.op():wait() end)
+    core.sleep(0.002)
+    task:deadline(0.02, late())
+    assert.equal("timeout", select(2, task:join()).code)
+  end))
+
+  it("leaves a wait its own end when it is taken back", async(function()
+    local task = core.spawn(function() core.sleep(0.06) return "slept" end)
+    core.sleep(0.002)
+    task:deadline(0.02, late())
+    task:deadline(nil, late())
+    assert.equal("slept", task:join())
+  end))
+
+  it("does nothing to a task that ends in time, nor to others", async(function()
+    local task = core.spawn(function() core.sleep(0.001) return "fine" end)
+    task:deadline(0.03, late())
+    assert.equal("fine", task:join())
+    local start = core.now()
+    while core.now() - start < 0.08 do end -- this task has none
+    assert.is_true(true)
+  end))
+
+  it("may be taken back", async(function()
+    local task = core.spawn(function()
+      local start = core.now()
+      while core.now() - start < 0.06 do end
+      return "free"
+    end)
+    task:deadline(0.02, late())
+    task:deadline(nil, late())
+    assert.equal("free", task:join())
+  end))
+
+  it("goes on watching after a wait", async(function()
+    assert.is_true(stopped(function()
+      core.sleep(0.01)
+      while true do end
+    end) < 1)
+  end))
+end)
+
+describe("rille.coroutine", function()
+  it("keeps the behaviour of coroutine.wrap", function()
+    local produce = coroutine.wrap(function(a) local b = coroutine.yield(a + 1) return b * 2, "end" end)
+    assert.equal(2, produce(1))
+    assert.same({ 10, "end" }, { produce(5) })
+    assert.has_error(produce, "cannot resume dead coroutine")
+    local ok, message = pcall(coroutine.wrap(function() error("boom") end))
+    assert.is_false(ok)
+    assert.matches("boom$", message)
+    local thrown = {}
+    local _, err = pcall(coroutine.wrap(function() error(thrown) end))
+    assert.equal(thrown, err)
+  end)
+
+  it("keeps the behaviour of coroutine.resume", function()
+    local thread = coroutine.create(function(...) return select("#", ...), ... end)
+    assert.same({ true, 2, 1, nil, n = 4 }, table.pack(coroutine.resume(thread, 1, nil)))
+    assert.same({ false, "cannot resume dead coroutine" }, { coroutine.resume(thread) })
+    assert.has_error(function() coroutine.resume(42) end)
+  end)
+
+  it("closes what a failed coroutine has to close", function()
+    local closed
+    pcall(coroutine.wrap(function()
+      local _guard <close> = setmetatable({}, { __close = function() closed = true end })
+      error("out")
+    end))
+    assert.is_true(closed)
+  end)
+end)
