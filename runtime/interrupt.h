@@ -20,7 +20,7 @@ struct rl_interrupt;
 /* Called as a hook, in the coroutine that runs, once its deadline has passed; it raises. The
  * <strike> counts from 1. From the second one on the hook stays armed, so that catching the error
  * does not help. */
-typedef void rl_on_deadline(lua_State *L, void *owner, unsigned strike);
+typedef void rl_on_deadline(lua_State *L, void *owner);
 
 /* Opens the thread and the handler. NULL when the system has no thread to give. */
 struct rl_interrupt *rl_interrupt_open(rl_on_deadline *on_deadline, void *owner);
