@@ -168,11 +168,14 @@ bool rl_retry_after(const struct rl_reply_head *head, double now, double *second
         return false;
     if (read_decimal(text, seconds))
         return true;
-    double date;
-    if (!read_date(text, &date) || date < now)
+    const char *clock = rl_reply_header(head, "date");
+    double until;
+    if (!read_date(text, &until))
         return false;
-    *seconds = date - now;
-    return true;
+    if (clock == NULL || !read_date(clock, seconds))
+        *seconds = now;
+    *seconds = until - *seconds;
+    return *seconds >= 0;
 }
 
 

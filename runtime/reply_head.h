@@ -24,7 +24,7 @@ const char *rl_reply_header(const struct rl_reply_head *head, const char *name);
 const char *rl_request_id(const struct rl_reply_head *head);
 
 /* How long the server asks to wait, from retry-after-ms or retry-after (seconds or a date). <now> is the
- * wall clock in seconds since 1970. False when there is no usable value: none, garbage, negative, past. */
+ * wall clock in seconds since 1970; where the server sent its own clock, dates are read by that. False when there is no usable value: none, garbage, negative, past. */
 bool rl_retry_after(const struct rl_reply_head *head, double now, double *seconds);
 
 /* May the same request succeed later? By status, unless x-should-retry decides; a 429 that needs

@@ -1,0 +1,123 @@
+/* canonical.c -- beside the walk: see canonical.h. */
+#include "canonical.h"
+
+#include "json.h"
+
+#include <string.h>
+
+
+/* Adds <item> as member <name>; takes it. False when it is NULL, that is without memory. */
+static bool put(cJSON *object, const char *name, cJSON *item)
+{
+    if (item != NULL && cJSON_AddItemToObject(object, name, item))
+        return true;
+    cJSON_Delete(item);
+    return false;
+}
+
+
+static cJSON *copy_or_null(const cJSON *item, bool is_usable)
+{
+    return is_usable ? cJSON_Duplicate(item, true) : cJSON_CreateNull();
+}
+
+
+static bool says_something(const cJSON *item)
+{
+    const char *text = rl_json_text(item);
+    double number;
+    return (text != NULL && text[0] != '\0') || (rl_json_double(item, &number) && number != 0);
+}
+
+
+/* Does this member of a message stand for absence? */
+static bool is_nothing(const cJSON *member)
+{
+    if (strcmp(member->string, "content") == 0)
+        return false;
+    if (strcmp(member->string, "refusal") == 0)
+        return !says_something(member);
+    return cJSON_IsNull(member) || (cJSON_IsArray(member) && member->child == NULL);
+}
+
+
+static cJSON *copy_message(const cJSON *message)
+{
+    cJSON *copy = cJSON_Duplicate(message, true);
+    for (cJSON *next, *member = copy != NULL ? copy->child : NULL; member != NULL; member = next) {
+        next = member->next;
+        if (is_nothing(member))
+            cJSON_Delete(cJSON_DetachItemViaPointer(copy, member));
+    }
+    return copy;
+}
+
+
+static bool put_choice(cJSON *choices, const struct rl_message *message, size_t i,
+                       const cJSON *entry)
+{
+    cJSON *choice = cJSON_CreateObject();
+    if (choice == NULL)
+        return false;
+    cJSON_AddItemToArray(choices, choice);
+    const cJSON *logprobs = rl_json_get(entry, "logprobs");
+    const char *reasoning = rl_message_reasoning(message, i);
+    return put(choice, "index", cJSON_Duplicate(rl_json_get(entry, "index"), true)) &&
+           put(choice, "finish_reason", cJSON_Duplicate(rl_json_get(entry, "finish_reason"), true)) &&
+           put(choice, "effective_finish_reason",
+               cJSON_CreateString(rl_message_effective(message, i))) &&
+           put(choice, "message", copy_message(rl_json_get(entry, "message"))) &&
+           (!cJSON_IsObject(logprobs) || put(choice, "logprobs", cJSON_Duplicate(logprobs, true))) &&
+           (reasoning[0] == '\0' || put(choice, "reasoning_text", cJSON_CreateString(reasoning)));
+}
+
+
+static bool put_choices(cJSON *canonical, const struct rl_message *message)
+{
+    cJSON *choices = cJSON_AddArrayToObject(canonical, "choices");
+    if (choices == NULL)
+        return false;
+    const cJSON *entry;
+    size_t i = 0;
+    cJSON_ArrayForEach(entry, rl_json_get(rl_message_completion(message), "choices"))
+    {
+        if (!put_choice(choices, message, i++, entry))
+            return false;
+    }
+    return true;
+}
+
+
+/* The error without what helps people only. */
+static cJSON *copy_error(const cJSON *error)
+{
+    cJSON *copy = copy_or_null(error, error != NULL);
+    if (copy != NULL) {
+        cJSON_DeleteItemFromObjectCaseSensitive(copy, "detail");
+        cJSON_DeleteItemFromObjectCaseSensitive(copy, "hint");
+    }
+    return copy;
+}
+
+
+cJSON *rl_canonical(const struct rl_message *message)
+{
+    static const char *const names[] = {"id", "model", "created"};
+    const cJSON *completion = rl_message_completion(message);
+    const cJSON *usage = rl_json_get(completion, "usage");
+    cJSON *canonical = cJSON_CreateObject();
+    bool ok = canonical != NULL &&
+              put(canonical, "error", copy_error(rl_message_error(message))) &&
+              put(canonical, "complete", cJSON_CreateBool(rl_message_complete(message))) &&
+              put(canonical, "done", cJSON_CreateBool(rl_message_done(message)));
+    for (size_t i = 0; ok && i < sizeof(names) / sizeof(names[0]); i++) {
+        const cJSON *item = rl_json_get(completion, names[i]);
+        ok = put(canonical, names[i], copy_or_null(item, says_something(item)));
+    }
+    ok = ok && put_choices(canonical, message) &&
+         put(canonical, "usage", copy_or_null(usage, cJSON_IsObject(usage)));
+    if (ok)
+        return canonical;
+    cJSON_Delete(canonical);
+    return NULL;
+}
