@@ -176,7 +176,9 @@ int rl_chat_start(struct rl_chat *chat, struct rl_http_pool *pool,
         return err->code;
     }
     http.small = true;
-    http.limits.quiet_ms = http.limits.idle_ms < 0 ? -1 : RL_CHAT_QUIET_MS;
+    if (http.limits.idle_ms >= 0)
+        http.limits.quiet_ms =
+            http.limits.idle_ms > RL_CHAT_QUIET_MS ? http.limits.idle_ms : RL_CHAT_QUIET_MS;
     chat->http = rl_http_start(pool, &http, &chat->head, &events, chat, err);
     return chat->http != NULL ? RL_OK : err->code;
 }
