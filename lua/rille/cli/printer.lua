@@ -2,8 +2,8 @@
 ---
 --- Invariant: stdout carries the answer and nothing else; traces, usage and errors go to stderr.
 
-local failure = require "rille.failure"
 local json = require "rille.json"
+local plain = require "rille.events.plain"
 local printable = require "rille.printable"
 local terminal = require "rille.cli.terminal"
 
@@ -101,53 +101,6 @@ function shown.failed(self)
 end
 
 
-local function plain_reply(reply)
-  if not reply then return nil end
-  local plain = { text = reply.text, output = reply.output, refusal = reply.refusal,
-    reasoning = reply.reasoning, finish_reason = reply.finish_reason, usage = reply.usage,
-    model = reply.model, id = reply.id }
-  if reply.transcript then plain.messages = json.array(reply.transcript:messages()) end
-  return plain
-end
-
-
-local function plain_failure(problem)
-  local plain = {}
-  for _, name in ipairs { "code", "message", "status", "retryable", "request_id", "provider" } do
-    plain[name] = problem[name]
-  end
-  plain.reply = plain_reply(problem.reply)
-  return plain
-end
-
-
---- What an event carries as far as JSON can say it.
-local function plain_event(event)
-  local plain = {}
-  for name, value in pairs(event) do
-    if name == "reply" then
-      plain.reply = plain_reply(value)
-    elseif failure.is(value) then
-      plain[name] = plain_failure(value)
-    elseif type(value) ~= "function" and type(name) == "string" and name:sub(1, 1) ~= "_" then
-      plain[name] = value
-    end
-  end
-  return plain
-end
-
-
---- Encodes a value; where a tool's value is none that JSON can hold, its text stands for it.
-local function encode(plain)
-  local ok, text = pcall(json.encode, plain)
-  if ok then return text end
-  for name, value in pairs(plain) do
-    if not pcall(json.encode, value) then plain[name] = tostring(value) end
-  end
-  return json.encode(plain)
-end
-
-
 --- Events whose text belongs to the answer.
 local answers <const> = { text = true, refusal = true, done = true, failed = true }
 
@@ -156,13 +109,12 @@ local answers <const> = { text = true, refusal = true, done = true, failed = tru
 ---@param event rille.Event
 function Printer:event(event)
   if self.format == "stream-json" then
-    return terminal.answer(encode(plain_event(event)) .. "\n")
+    return terminal.answer(plain.event(event) .. "\n")
   end
   if self.format == "json" then
-    if event.type == "done" then terminal.answer(encode(plain_reply(event.reply)) .. "\n") end
-    if event.type == "failed" then
-      terminal.answer(encode { error = plain_failure(event.failure) } .. "\n")
-    end
+    local final = event.type == "done" and plain.reply(event.reply)
+      or event.type == "failed" and { error = plain.failure(event.failure) }
+    if final then terminal.answer(plain.encode(final) .. "\n") end
     if answers[event.type] then return end
   end
   local show = shown[event.type]
