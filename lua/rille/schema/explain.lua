@@ -79,12 +79,12 @@ function explain.quoted(names)
 end
 
 
---- ` (did you mean "city"?)`, or an empty text.
+--- ` (did you mean "city"?)`, or an empty text. One letter is near to every other one.
 ---@param word any
 ---@param names string[]
 ---@return string
 function explain.hint(word, names)
-  local near = type(word) == "string" and options.nearest(word, names)
+  local near = type(word) == "string" and #word > 1 and options.nearest(word, names)
   return near and (" (did you mean %s?)"):format(explain.json(near)) or ""
 end
 

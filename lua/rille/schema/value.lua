@@ -140,7 +140,8 @@ local function tables_equal(a, b, depth)
   local a_object, b_object = value.is_object(a), value.is_object(b)
   if not (a_array and b_array or a_object and b_object) then return false end
   for key, item in next, a do
-    if not value.equal(item, rawget(b, key), depth + 1) then return false end
+    local other = rawget(b, key)
+    if other == nil or not value.equal(item, other, depth + 1) then return false end
   end
   for key in next, b do
     if rawget(a, key) == nil then return false end
