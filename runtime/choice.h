@@ -22,7 +22,8 @@
 struct rl_gather {
     struct rl_room room;
     struct rl_ids ids;
-    rl_message_on_delta *on_delta; /* may be NULL */
+    rl_message_on_delta *on_delta; /* these two may be NULL */
+    rl_message_on_chunk *on_chunk;
     void *owner;
 };
 

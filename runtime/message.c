@@ -7,6 +7,7 @@
 
 #include "buf.h"
 #include "err.h"
+#include "guard.h"
 #include "json.h"
 #include "reply_error.h"
 #include "response.h"
@@ -28,8 +29,6 @@ enum {
 enum mode { UNDECIDED, EVENTS, DOCUMENT, PAGE, FAILURE };
 
 struct rl_message {
-    rl_message_on_chunk *on_chunk;
-    void *owner;
     enum mode mode;
     int status;
     char should_retry[8]; /* the header, cut; "" when absent */
@@ -44,7 +43,7 @@ struct rl_message {
     bool has_events;   /* did any event come, ignored ones too? */
     bool is_done;      /* [DONE] came */
     bool has_ended;    /* nothing more is taken */
-    bool is_finished;  /* finish was called */
+    bool is_finished;  /* finish was called: no byte follows */
     bool is_complete;
 };
 
@@ -91,52 +90,12 @@ static int fail_malformed(struct rl_message *message, struct rl_span data)
 }
 
 
-/* A plain body in the form of a chunk, for the observer. NULL without memory. */
-static cJSON *as_chunk(const cJSON *body)
-{
-    cJSON *chunk = cJSON_Duplicate(body, true);
-    cJSON *choice;
-    cJSON_ArrayForEach(choice, rl_json_get(chunk, "choices"))
-    {
-        cJSON *text = cJSON_DetachItemFromObjectCaseSensitive(choice, "message");
-        if (text == NULL)
-            continue;
-        cJSON_DeleteItemFromObjectCaseSensitive(choice, "delta");
-        if (!cJSON_AddItemToObject(choice, "delta", text)) {
-            cJSON_Delete(text);
-            cJSON_Delete(chunk);
-            return NULL;
-        }
-    }
-    return chunk;
-}
-
-
-static int show(struct rl_message *message, const cJSON *chunk, bool is_body)
-{
-    if (message->on_chunk == NULL || !cJSON_IsArray(rl_json_get(chunk, "choices")))
-        return RL_OK;
-    if (!is_body)
-        return message->on_chunk(message->owner, chunk);
-    cJSON *copy = as_chunk(chunk);
-    if (copy == NULL)
-        return RL_ENOMEM;
-    int rc = message->on_chunk(message->owner, copy);
-    cJSON_Delete(copy);
-    return rc;
-}
-
-
 /* Takes one object: an event, or a body. It is deleted, or becomes the error's detail. */
 static int take_object(struct rl_message *message, cJSON *object, bool is_named, bool is_body)
 {
     if (rl_reply_is_error(object, is_named))
         return fail(message, rl_reply_error_json("stream_error", object));
-    int rc = RL_OK;
-    if (cJSON_IsObject(object))
-        rc = show(message, object, is_body);
-    if (rc == RL_OK)
-        rc = rl_response_take(&message->response, object, is_body);
+    int rc = rl_response_take(&message->response, object, is_body);
     cJSON_Delete(object);
     if (rc == RL_ETOOBIG)
         return fail_text(message, "bad_chunk", "the reply holds more than may be kept of one");
@@ -158,6 +117,25 @@ static int take_payload(struct rl_message *message, cJSON *payload, bool is_name
 }
 
 
+/* Is this the beginning of a JSON text whose end is missing? */
+static bool is_cut(struct rl_span text)
+{
+    static const char *const words[] = {"true", "false", "null"};
+    static const char done[] = "[DONE]";
+    struct rl_guard guard;
+    if (text.len < strlen(done) && memcmp(text.at, done, text.len) == 0)
+        return true;
+    if (rl_guard_whole(&guard, text.at, text.len, &rl_json_default_limits, NULL) != NULL)
+        return false;
+    size_t rest = (size_t)(text.at + text.len - guard.where);
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (rest < strlen(words[i]) && memcmp(guard.where, words[i], rest) == 0)
+            return true;
+    }
+    return guard.where[0] == '\\' && rest < strlen("\\uD83D");
+}
+
+
 static int take_json(struct rl_message *message, struct rl_span data, bool is_named)
 {
     struct rl_err err;
@@ -170,6 +148,8 @@ static int take_json(struct rl_message *message, struct rl_span data, bool is_na
         return fail(message, rl_reply_error_text("stream_error", data.at, data.len));
     if (err.code == RL_ETOOBIG)
         return fail_text(message, "bad_chunk", err.message);
+    if (message->is_finished && is_cut(data))
+        return RL_OK; /* the stream was cut inside this event: judge says what that means */
     return fail_malformed(message, data);
 }
 
@@ -199,8 +179,6 @@ struct rl_message *rl_message_new(const struct rl_message_options *options)
     static const struct rl_message_options none;
     const struct rl_message_options *o = options != NULL ? options : &none;
     size_t max_bytes = o->max_bytes > 0 ? o->max_bytes : DEFAULT_BYTES;
-    message->on_chunk = o->on_chunk;
-    message->owner = o->owner;
     message->status = 200;
     message->response.n = o->n;
     message->response.max_bytes = max_bytes;
@@ -208,6 +186,7 @@ struct rl_message *rl_message_new(const struct rl_message_options *options)
         .room = {.bytes = 2 * max_bytes, .nodes = NODES}, /* reasoning may be kept under two names */
         .ids = {.state = o->seed != 0 ? o->seed : make_seed(message)},
         .on_delta = o->on_delta,
+        .on_chunk = o->on_chunk,
         .owner = o->owner,
     };
     rl_sse_init(&message->sse, max_bytes, on_event, message);
@@ -313,12 +292,13 @@ int rl_message_feed(struct rl_message *message, const char *bytes, size_t len)
 }
 
 
-/* Does <text> begin like a line of an event stream? */
+/* Does <text> begin like a line of an event stream? A stream may end in the middle of the first one. */
 static bool is_field(struct rl_span text)
 {
     static const char *const starts[] = {"data:", "event:", "id:", "retry:", "error:", ":"};
     for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
-        if (rl_span_starts(text, starts[i]))
+        size_t len = strlen(starts[i]);
+        if (memcmp(text.at, starts[i], text.len < len ? text.len : len) == 0)
             return true;
     }
     return false;

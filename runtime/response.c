@@ -207,6 +207,42 @@ static bool is_ours(const cJSON *chunk, bool has_usage)
 }
 
 
+/* A plain body in the form of a chunk, for the observer. NULL without memory. */
+static cJSON *as_chunk(const cJSON *body)
+{
+    cJSON *chunk = cJSON_Duplicate(body, true);
+    cJSON *choice;
+    cJSON_ArrayForEach(choice, rl_json_get(chunk, "choices"))
+    {
+        cJSON *text = cJSON_DetachItemFromObjectCaseSensitive(choice, "message");
+        if (text == NULL)
+            continue;
+        cJSON_DeleteItemFromObjectCaseSensitive(choice, "delta");
+        if (!cJSON_AddItemToObject(choice, "delta", text)) {
+            cJSON_Delete(text);
+            cJSON_Delete(chunk);
+            return NULL;
+        }
+    }
+    return chunk;
+}
+
+
+static int show(const struct rl_gather *gather, const cJSON *chunk, bool is_body)
+{
+    if (gather->on_chunk == NULL || !cJSON_IsArray(rl_json_get(chunk, "choices")))
+        return RL_OK;
+    if (!is_body)
+        return gather->on_chunk(gather->owner, chunk);
+    cJSON *copy = as_chunk(chunk);
+    if (copy == NULL)
+        return RL_ENOMEM;
+    int rc = gather->on_chunk(gather->owner, copy);
+    cJSON_Delete(copy);
+    return rc;
+}
+
+
 /* Takes what stands beside the choices; the last usage counts, it is never summed. */
 static int take_rest(struct rl_response *response, cJSON *chunk, cJSON *usage, bool is_body)
 {
@@ -223,6 +259,9 @@ static int take_rest(struct rl_response *response, cJSON *chunk, cJSON *usage, b
 
 int rl_response_take(struct rl_response *response, cJSON *chunk, bool is_body)
 {
+    int rc = show(&response->gather, chunk, is_body);
+    if (rc != RL_OK)
+        return rc;
     cJSON *choices = rl_json_get(chunk, "choices");
     bool has_usage;
     cJSON *usage = copy_usage(chunk, choices, &has_usage);
@@ -234,7 +273,7 @@ int rl_response_take(struct rl_response *response, cJSON *chunk, bool is_body)
         response->is_body = is_body;
         response->root = cJSON_CreateObject();
     }
-    int rc = response->root != NULL ? RL_OK : RL_ENOMEM;
+    rc = response->root != NULL ? RL_OK : RL_ENOMEM;
     if (rc == RL_OK && cJSON_IsArray(choices))
         rc = take_choices(response, choices, is_body);
     if (rc == RL_OK)
