@@ -29,7 +29,7 @@ STOCK    = LUA_PATH='lua/?.lua;lua/?/init.lua;./?.lua;;' LUA_CPATH='$B/lua/?.so;
 BUSTED   = $(STOCK) spec/support/run.lua
 SPEC    ?= spec
 
-.PHONY: all deps demo test spec check asan gc fuzz bench walk install clean help
+.PHONY: all deps demo test spec check asan gc fuzz bench walk install clean help host-libs
 .DEFAULT_GOAL := all
 
 all: $B/rille $B/librille.a $B/librille.so $B/lua/rille/core.so  ## build the program, the library and the Lua module
@@ -95,6 +95,9 @@ fuzz: deps  ## feed the parsers random bytes for a while (libFuzzer)
 
 bench: all  ## the program against its floor and its peers, one table
 	@$(MAKE) --no-print-directory -f bench/Makefile B=$B
+
+host-libs:  # what a C host links besides librille.a
+	@echo $(LIBS) $(LUA_LIB)
 
 walk:  ## print the data flow, file by file
 	@grep -hoE '^(/\*|---?) ?[a-z_/]+\.(c|h|lua) -- walk [0-9]+.*' -r runtime lua | sed 's|^[/*-]* *||' | sort -t' ' -k4n

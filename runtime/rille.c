@@ -248,16 +248,30 @@ static void free_lists(struct rille *rt)
 }
 
 
+/* Stands in for the host's tools once it has closed the runtime. */
+static void refuse_call(struct rille_call *call, const char *arguments, void *user)
+{
+    (void)arguments;
+    (void)user;
+    rille_call_fail(call, "the runtime is being closed");
+}
+
+
+static void stop_calling_back(struct rille *rt)
+{
+    rt->closing = true;
+    for (struct tool *tool = rt->tools; tool != NULL; tool = tool->next)
+        tool->embed.run = refuse_call;
+}
+
+
 void rille_close(struct rille *rt)
 {
     if (rt == NULL)
         return;
-    if (rt->depth > 0) { /* from a callback: the pump does it */
-        rt->closing = true;
+    stop_calling_back(rt);
+    if (rt->depth > 0) /* from a callback: the pump does it */
         return;
-    }
-    for (struct rille_run *run = rt->runs; run != NULL; run = run->next)
-        run->user_on_event = NULL;
     lua_close(rt->L);
     free_lists(rt);
     free(rt);
@@ -435,7 +449,7 @@ static void on_run_event(struct rl_embed_run *base, const char *event)
 {
     struct rille_run *run = (struct rille_run *)base;
     struct rille *rt = run->agent->rt;
-    if (run->user_on_event == NULL)
+    if (run->user_on_event == NULL || rt->closing)
         return;
     rt->depth++;
     run->user_on_event(run, event, run->user); /* may free the run */
