@@ -41,7 +41,7 @@ static void on_change(void *owner)
 
 struct options {
     struct rl_http_options http;
-    struct rl_text head, tail, key, want;
+    struct rl_text head, opening, tail, key, want;
     int messages, canned; /* present? */
     bool stream;          /* the answer is believed whatever it is: this is for the reader
                              only */
@@ -52,6 +52,7 @@ static const struct rl_opt option_rows[] = {
     {"url", RL_OPT_STRING, offsetof(struct options, http.url), 0},
     RL_HTTP_OPTION_ROWS(struct options),
     {"head", RL_OPT_STRING, offsetof(struct options, head), 0},
+    {"opening", RL_OPT_STRING, offsetof(struct options, opening), 0},
     {"messages", RL_OPT_VALUE, offsetof(struct options, messages), 0},
     {"key", RL_OPT_STRING, offsetof(struct options, key), 0},
     {"tail", RL_OPT_STRING, offsetof(struct options, tail), 0},
@@ -73,6 +74,19 @@ static enum rl_chat_want read_want(lua_State *L, const struct rl_text *want)
     return RL_CHAT_CHUNKS;
 }
 
+/* The list of messages: the opening one, which is no part of the transcript, and the transcript. */
+static void add_messages(struct rl_buf *body, const struct rl_text *opening,
+                         const struct rl_transcript *transcript, const char *key)
+{
+    rl_buf_addc(body, '[');
+    rl_buf_add(body, opening->data, opening->len);
+    if (opening->len > 0 && rl_transcript_wire_size(transcript, key) > 0)
+        rl_buf_addc(body, ',');
+    rl_transcript_add_wire(transcript, key, body);
+    rl_buf_addc(body, ']');
+}
+
+
 /* The request's body, malloc'd: head .. messages .. tail, or as given. Raises.
  * Stack: options at 1. */
 static char *join_body(lua_State *L, const struct options *options, size_t *len)
@@ -83,12 +97,10 @@ static char *join_body(lua_State *L, const struct options *options, size_t *len)
         lua_getfield(L, 1, "messages");
         const struct rl_transcript *transcript = rl_check_transcript(L, lua_gettop(L));
         const char *key = options->key.data;
-        rl_buf_reserve(&body, options->head.len + options->tail.len + 2 +
+        rl_buf_reserve(&body, options->head.len + options->opening.len + options->tail.len + 3 +
                                   rl_transcript_wire_size(transcript, key));
         rl_buf_add(&body, options->head.data, options->head.len);
-        rl_buf_addc(&body, '[');
-        rl_transcript_add_wire(transcript, key, &body);
-        rl_buf_addc(&body, ']');
+        add_messages(&body, &options->opening, transcript, key);
         rl_buf_add(&body, options->tail.data, options->tail.len);
         lua_pop(L, 1);
     } else if (options->http.body.data != NULL) {

@@ -100,7 +100,8 @@ describe("rille.heal", function()
   end)
 
   it("finds nothing in other trouble", function()
-    for _, message in ipairs({ "invalid api key", "the temperature of the sun", "", "This model's maximum context length is 8192 tokens" }) do
+    local messages = { "invalid api key", "the temperature of the sun", "", "This model's maximum context length is 8192 tokens" }
+    for _, message in ipairs(messages) do
       assert.is_nil(find(message, { temperature = 1, max_tokens = 1 }), message)
     end
   end)
@@ -174,7 +175,9 @@ describe("chat.start, when a server refuses a part of the request", function()
   end)
 
   it("cures one thing after the other", function()
-    local TEMPERATURE <const> = { status = 400, code = "unsupported_value", param = "temperature", message = "Only the default (1) value is supported." }
+    local TEMPERATURE <const> = {
+      status = 400, code = "unsupported_value", param = "temperature", message = "Only the default (1) value is supported.",
+    }
     wire = fake_wire.install { REFUSED, TEMPERATURE, DONE }
     assert.equal(DONE.completion, (ask { max_tokens = 5, temperature = 0 }))
     assert.is_nil(wire.sent[3].body.temperature)

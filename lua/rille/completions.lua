@@ -1,7 +1,8 @@
 --- rille.completions -- beside the walk: chat completions as the API reference has them.
 ---
---- `rille.chat.completions.create(params, options)`: the body as the caller writes it, the response as the server sent it. Towards OpenAI and
---- towards strangers nothing is rewritten beyond what every server demands; a profile that must be helped still is.
+--- `rille.chat.completions.create(params, options)`: the body as the caller writes it, the response as the server
+--- sent it. Towards OpenAI and strangers nothing is rewritten beyond what every server demands; a profile that must
+--- be helped still is.
 --- Invariant: nothing is sent that the caller did not set, not even stream_options.
 --- Source: public contract §1; wire contract §1.
 

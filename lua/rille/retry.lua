@@ -5,6 +5,7 @@
 --- away, and storms are held back by the retry budget, not by the spread.
 --- Source: wire contract §3.1–3.3, reliability §4.2.
 
+local core = require "rille.core"
 local time = require "rille.time"
 
 local retry = {}
@@ -13,36 +14,6 @@ local retry = {}
 retry.LONGEST_WAIT = 60
 --- Attempts after the first, unless the caller says otherwise.
 retry.DEFAULT = 2
-
-local MONTHS <const> = {
-  jan = 1, feb = 2, mar = 3, apr = 4, may = 5, jun = 6, jul = 7, aug = 8, sep = 9, oct = 10, nov = 11, dec = 12,
-}
-
-
---- Days since 1970-01-01 of a date of the Gregorian calendar.
-local function days(year, month, day)
-  if month <= 2 then year, month = year - 1, month + 12 end
-  local era_days = 365 * year + year // 4 - year // 100 + year // 400
-  return era_days + (153 * (month - 3) + 2) // 5 + day - 719469
-end
-
-
---- Reads an HTTP date (any of its three forms).
----@param text string
----@return number? seconds   since 1970
-function retry.http_date(text)
-  local day, month, year, clock = text:match("^%a+, (%d+)[ -](%a+)[ -](%d+) ([%d:]+) GMT$")
-  if not day then
-    month, day, clock, year = text:match("^%a+ (%a+) +(%d+) ([%d:]+) (%d+)$")
-  end
-  local number = month and MONTHS[month:lower()]
-  local h, m, s = (clock or ""):match("^(%d+):(%d+):(%d+)$")
-  if not number or not h then return nil end
-  year = math.tointeger(year)
-  if year < 100 then year = year + (year < 70 and 2000 or 1900) end
-  return days(year, number, math.tointeger(day)) * 86400 + h * 3600 + m * 60 + s
-end
-
 
 local UNITS <const> = { ms = 0.001, s = 1, m = 60, h = 3600, d = 86400 }
 
@@ -64,19 +35,11 @@ function retry.duration(text)
 end
 
 
---- How long the server asks us to wait. Dates are read by its own clock where it says what that shows.
+--- How long the server asks us to wait: retry-after-ms, or Retry-After as seconds or date.
 ---@param headers table<string, string>   lower-case names
 ---@return number? seconds    nil: it says nothing that can be understood
 function retry.after(headers)
-  local ms = tonumber((headers["retry-after-ms"] or ""):match("^%s*(%d+%.?%d*)%s*$"))
-  if ms then return ms / 1000 end
-  local text = (headers["retry-after"] or ""):match("^%s*(.-)%s*$")
-  local seconds = tonumber(text:match("^%d+%.?%d*$"))
-  if seconds then return seconds end
-  local date = retry.http_date(text)
-  if not date then return nil end
-  local wait = date - (retry.http_date(headers["date"] or "") or time.wall())
-  return wait >= 0 and wait or nil
+  return core.retry_after(headers, time.wall())
 end
 
 
@@ -88,7 +51,6 @@ function retry.backoff(n)
 end
 
 
-local RETRIED_STATUS <const> = { [408] = true, [409] = true, [429] = true, [498] = true }
 --- How often each kind of trouble below HTTP is worth another try.
 local MOST <const> = {
   connection = math.huge, timeout = math.huge, incomplete_stream = math.huge,
@@ -96,23 +58,19 @@ local MOST <const> = {
 }
 
 
-local function http_is_retryable(trouble, headers)
-  local word = (headers["x-should-retry"] or ""):lower()
-  if word == "true" then return true end
-  if word == "false" or trouble.code == "quota" then return false end
-  return RETRIED_STATUS[trouble.status] or trouble.status >= 500
-end
-
-
 --- Would the same request have a chance a little later?
----@param trouble rille.Failure     detail.kind says where it comes from
+---@param trouble rille.Failure     detail.kind says where it comes from; retryable what status and headers say
 ---@param headers table<string, string>
 ---@return boolean
 function retry.is_retryable(trouble, headers)
   local kind = trouble.detail.kind
-  if kind == "http_error" then return http_is_retryable(trouble, headers) and true or false end
-  if kind == "stream_error" then return trouble.code == "rate_limit" or trouble.code == "server_error" end
-  return MOST[kind] ~= nil and not trouble.detail.html
+  if kind == "http_error" then
+    local insists = (headers["x-should-retry"] or ""):lower() == "true"
+    return trouble.retryable == true and (insists or trouble.code ~= "quota")
+  elseif kind == "stream_error" then
+    return trouble.code == "rate_limit" or trouble.code == "server_error"
+  end
+  return MOST[kind] ~= nil and not trouble.detail.hint
 end
 
 

@@ -1,7 +1,8 @@
---- fake_wire.lua -- stands in for core.chat: answers of the wire as a list of steps, without bytes.
+--- fake_wire.lua -- stands in for core.chat: answers of the wire as a list of steps.
 ---
---- A step: `{ deltas = {…}, completion = {…} }` or `{ status =, message =, code =, headers =, kind =, deltas = }`, or a function of
---- the settings that returns one. What was sent is kept in `wire.sent` as {settings, body}.
+--- A step: `{ deltas = {…}, completion = {…} }`, an HTTP error `{ status =, message =, code =, headers = }` (as real
+--- bytes), other trouble `{ kind =, deltas =, … }`, or a function of the settings that returns one. What was sent is
+--- kept in `wire.sent` as {settings, text, body}.
 local core = require "rille.core"
 local json = require "rille.json"
 
@@ -19,23 +20,16 @@ function Transfer:next()
 end
 
 
-local function error_of(step)
-  return {
-    kind = step.kind or (step.status and step.status >= 300 and "http_error") or "connection",
-    status = step.status, message = step.message, code = step.code, type = step.type, param = step.param,
-    partial = step.partial,
-  }
-end
-
-
 function Transfer:finish()
   local step = self._step
   local info = {
-    status = step.status or 200, headers = step.headers or {}, request_id = step.request_id, delivered = self._position > 1,
+    status = step.status or 200, headers = step.headers or {}, delivered = self._position > 1,
     effective = { "stop" }, reasoning = { "" },
   }
   if step.completion then return step.completion, info end
-  return nil, info, error_of(step)
+  local error_of = { kind = step.kind or "connection", hint = step.hint }
+  for _, name in ipairs({ "message", "code", "type", "param", "partial" }) do error_of[name] = step[name] end
+  return nil, info, error_of
 end
 
 
@@ -44,9 +38,27 @@ function Transfer:close()
 end
 
 
+--- An HTTP error takes the way of real bytes.
+local function refused(real, settings, step)
+  local lines = { "Content-Type: application/json" }
+  for name, value in pairs(step.headers or {}) do lines[#lines + 1] = name .. ": " .. value end
+  local body = ""
+  if step.message or step.code or step.type then
+    body = json.encode { error = { message = step.message, code = step.code, type = step.type, param = step.param } }
+  end
+  settings.canned = { status = step.status, headers = lines, body = body }
+  return real(settings)
+end
+
+
 --- The whole body that settings would send.
 local function body_of(settings)
-  return settings.body or settings.head .. settings.messages:wire(settings.key) .. settings.tail
+  if settings.body then return settings.body end
+  local messages = settings.messages:wire(settings.key)
+  if settings.opening then
+    messages = "[" .. settings.opening .. (#messages > 2 and "," or "") .. messages:sub(2)
+  end
+  return settings.head .. messages .. settings.tail
 end
 
 
@@ -62,7 +74,11 @@ function fake_wire.install(steps)
     wire.sent[number] = { settings = settings, text = text, body = assert(json.decode(text)) }
     local step = steps[number] or steps.default or error("the fake wire has no step " .. number, 0)
     if type(step) == "function" then step = step(settings, wire.sent[number].body) end
-    wire.transfers[number] = setmetatable({ _step = step, _settings = settings, _position = 0 }, Transfer)
+    if step.status and step.status >= 300 then
+      wire.transfers[number] = refused(before, settings, step)
+    else
+      wire.transfers[number] = setmetatable({ _step = step, _settings = settings, _position = 0 }, Transfer)
+    end
     return wire.transfers[number]
   end
   function wire.restore() core.chat = before end

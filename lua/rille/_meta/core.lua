@@ -186,6 +186,7 @@ function Http:close() end
 ---@class rille.core.chat_options: rille.core.http_options
 ---@field head? string                   the request body is head .. messages .. tail when `messages` is given,
 ---@field messages? rille.Transcript     else `body`
+---@field opening? string                JSON of a message that stands before the transcript's
 ---@field key? string                    profile key of the messages' wire forms
 ---@field tail? string
 ---@field stream boolean                 was a stream asked for? (the answer is believed whatever it is)

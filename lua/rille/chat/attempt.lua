@@ -54,13 +54,13 @@ end
 
 
 local function core_options(request, made, address, deadline)
-  local limits, is_joined = request.timeout, not (made.whole or made.opening)
+  local limits = request.timeout
   return route.apply {
     url = address, method = "POST", headers = header_lines(made),
     stream = made.stream, n = made.n, want = request.want,
     connect = limits.connect, first_byte = limits.first_byte, idle = limits.idle, total = attempt.left(deadline),
-    head = made.head, tail = made.tail, key = made.key,
-    messages = is_joined and request.messages or nil, body = not is_joined and body.text(made, request.messages) or nil,
+    head = made.head, opening = made.opening, tail = made.tail, key = made.key,
+    messages = not made.whole and request.messages or nil, body = made.whole,
   }
 end
 

@@ -78,22 +78,23 @@ local function code_of(reply)
 end
 
 
-local function is_html(headers)
-  return (headers["content-type"] or ""):find("text/html", 1, true) ~= nil
+--- A 404 that is a page: nobody's API, as a rule because of the base URL.
+local function hint_of(reply, headers)
+  if reply.hint then return reply.hint end
+  if reply.status == 404 and (headers["content-type"] or ""):find("text/html", 1, true) then
+    return "no API is there: does the base URL end in /v1?"
+  end
 end
 
 
-local function message_of(reply, profile, html)
+local function message_of(reply, hint, profile)
   local message = reply.message
   if type(message) ~= "string" or message == "" then
     local status = reply.status
-    message = status and ("HTTP %d %s"):format(status, STATUS_TEXT[status] or "") or reply.kind
+    message = status and ("HTTP %d %s"):format(status, STATUS_TEXT[status] or "") or tostring(reply.kind)
   end
   message = message:gsub("%s+$", "")
-  if html and (reply.kind == "bad_body" or reply.status == 404) then
-    message = ("the answer is a web page (%s); is the base URL right? It is %s, most end in /v1"):format(
-      message, profile.base_url)
-  end
+  if hint then message = ("%s; %s It is %s"):format(message, hint, profile.base_url) end
   return log.redact(message)
 end
 
@@ -102,16 +103,17 @@ end
 ---@param reply table              canonical error {kind, message, type, code, param, status, partial}
 ---@param info rille.core.ChatInfo
 ---@param profile rille.Profile
----@return rille.Failure           retryable is left to rille.retry
+---@return rille.Failure           retryable as status and headers have it; rille.retry knows more
 function trouble.from_reply(reply, info, profile)
   local headers = info.headers or {}
-  local html = is_html(headers)
-  return failure.new(code_of(reply), message_of(reply, profile, html), {
-    status = reply.status or (reply.kind ~= "stream_error" and reply.kind ~= "connection" and info.status) or nil,
-    request_id = info.request_id, provider = profile.name, partial = reply.partial,
+  local hint = hint_of(reply, headers)
+  local has_status = reply.kind ~= "stream_error" and reply.kind ~= "connection"
+  return failure.new(code_of(reply), message_of(reply, hint, profile), {
+    status = reply.status or has_status and info.status or nil,
+    request_id = info.request_id, provider = profile.name, partial = reply.partial, retryable = reply.retryable == true,
     detail = {
       kind = reply.kind, type = reply.type, code = reply.code, param = reply.param, model = profile.model,
-      html = html or nil,
+      error = reply.detail, hint = hint,
     },
   })
 end
