@@ -154,7 +154,7 @@ end
 ---@param given? table
 ---@return rille.Run    run:wait([seconds]), run:cancel([reason]), run:steer(text), run:events()
 function Agent:start(prompt, given)
-  return start(self, prompt, given, 2)
+  return (start(self, prompt, given, 2))   -- no tail call: errors count levels
 end
 
 
@@ -191,9 +191,7 @@ end
 ---@param given? table    name, description, parameters (default: one text, `prompt`), limits, approve, sequential, timeout
 ---@return rille.Tool
 function Agent:as_tool(given)
-  return nested.tool(self, function(inner_agent, prompt, inner)
-    return start(inner_agent, prompt, nil, 2, inner)
-  end, given, 2)
+  return (nested.tool(self, function(prompt, inner) return start(self, prompt, nil, 2, inner) end, given, 2))
 end
 
 
@@ -201,7 +199,7 @@ end
 ---@param given? table    name (default transfer_to_…), description
 ---@return rille.Tool
 function Agent:as_handoff(given)
-  return nested.handoff(self, given, 2)
+  return (nested.handoff(self, given, 2))
 end
 
 

@@ -38,7 +38,6 @@ Reader.__index = Reader
 --- An approval that its reader has seen and asks past is not going to be answered by it.
 local function pass_approvals(self)
   local seen = self.seen
-  if not seen[1] then return end
   self.seen = {}
   for _, event in ipairs(seen) do event:_pass(self) end
 end
@@ -48,7 +47,10 @@ end
 ---@async
 ---@return rille.Event? event    nil after the last one
 function Reader:__call()
-  if #self.queue == 0 then pass_approvals(self) end
+  if self.seen[1] and #self.queue == 0 then
+    time.sleep(0)   -- calls beside that one are asking, too: their questions come first
+    if #self.queue == 0 then pass_approvals(self) end
+  end
   local event, why = self.queue:take(self.patience and self.patience())
   while not event and why and why.code == "timeout" do
     event, why = self.queue:take(self.patience())

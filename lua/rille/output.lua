@@ -34,7 +34,8 @@ local function accept(spec)
   return function(value, context)
     local run = context._run
     if run.answer then return nil, "the final answer was given already" end
-    run.answer = { value = spec.wrapped and value.value or value }
+    if spec.wrapped then value = value.value end
+    run.answer = { value = value }
     return "accepted"
   end
 end
@@ -111,7 +112,7 @@ local function read(spec, text)
   if trouble then return nil, "it is not valid JSON: " .. trouble.message end
   local valid, errors = spec.schema:validate(value)
   if errors then return nil, schema.explain(errors) end
-  if spec.wrapped then return { value = valid.value } end
+  if spec.wrapped then valid = valid.value end
   return { value = valid }
 end
 

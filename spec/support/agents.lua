@@ -22,15 +22,14 @@ agents.echo = agents.tool("echo", function(args) return args.text end,
 --- A tool that waits for a minute.
 agents.slow = agents.tool("slow", function() rille.sleep(60) end)
 
---- An agent with a scripted model.
+--- An agent with a scripted model (`agent.model`).
 --- @param steps table       of the script
 --- @param more? table       options of the agent
 --- @return rille.Agent
---- @return rille.Script
 function agents.new(steps, more)
   local given = { model = rille.script(steps) }
   for key, value in pairs(more or {}) do given[key] = value end
-  return rille.agent(given), given.model
+  return rille.agent(given)
 end
 
 --- All events of a reader.

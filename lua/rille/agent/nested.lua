@@ -4,6 +4,7 @@
 --- asks their approval, tells its events on their bus, and ends with them.
 
 local json = require "rille.json"
+local limits = require "rille.limits"
 local options = require "rille.options"
 
 local nested = {}
@@ -37,14 +38,15 @@ end
 
 --- Makes a tool of an agent. Each call is a run of its own, with a transcript of its own.
 ---@param agent rille.Agent
----@param start fun(agent: rille.Agent, prompt: string, inner: table): rille.Run
+---@param start fun(prompt: string, inner: table): rille.Run
 ---@param given? table
 ---@param level integer
 ---@return rille.Tool
 function nested.tool(agent, start, given, level)
   given = options.check(given, tool_types, "agent:as_tool", level + 1)
+  limits.check(given.limits, "agent:as_tool: limits", level + 1)
   local makes_prompt = given.parameters == nil
-  return require("rille.tool").new {
+  return require("rille.tool").new({
     name = given.name or tool_name(agent.name),
     description = given.description or agent.description or ("Asks the agent '%s'."):format(agent.name),
     parameters = given.parameters or { { "prompt", "string", "What the agent is to do, with all that it needs to know." } },
@@ -52,10 +54,10 @@ function nested.tool(agent, start, given, level)
     timeout = given.timeout or math.huge, approve = given.approve, sequential = given.sequential,
     run = function(args, context)
       local prompt = makes_prompt and args.prompt or json.encode(args)
-      local run = start(agent, prompt, { limits = given.limits, parent = context._run })
+      local run = start(prompt, { limits = given.limits, parent = context._run })
       return outcome(agent, run:wait())
     end,
-  }
+  }, level + 1)
 end
 
 

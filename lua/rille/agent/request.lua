@@ -245,11 +245,12 @@ end
 
 
 --- What a model is called in events.
----@param model any
+---@param model any    a name, a scripted model, or a list of them
 ---@return string?
 function request.model_name(model)
   if type(model) ~= "table" then return model end
-  return model.name or model.model or type(model[1]) == "string" and model[1] or nil
+  if type(model.respond) == "function" then return type(model.model) == "string" and model.model or "script" end
+  return request.model_name(model[1])
 end
 
 
