@@ -1,7 +1,6 @@
 --- rille.cli.ask -- beside the walk: `rille ask`, one prompt, one answer.
 
 local approve = require "rille.cli.approve"
-local printer = require "rille.cli.printer"
 local run = require "rille.cli.run"
 local setup = require "rille.cli.setup"
 local status = require "rille.cli.status"
@@ -32,16 +31,11 @@ function ask.run(values, operands)
   if text == "" then return status.misused("ask: the prompt is missing") end
   local prompt, problem = setup.prompt(text, values.file)
   if not prompt then return nil, problem end
-  local agent, options
-  agent, problem = setup.agent(values)
-  if not agent then return nil, problem end
-  options, problem = setup.run_options(values)
-  if not options then return nil, problem end
+  local agent, options = setup.prepare(values)
+  if not agent then return nil, options end
   options.approve = approve.handler(values.approve)
-  local shown = printer.new { format = values.format, stream = not values["no-stream"],
-    quiet = values.quiet, verbose = values.verbose, color = not values["no-color"] }
   local reply
-  reply, problem = run.show(agent, prompt, options, shown)
+  reply, problem = run.show(agent, prompt, options, setup.printer(values))
   if not reply then return nil, problem end
   return status.answered
 end

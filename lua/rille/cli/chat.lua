@@ -5,7 +5,6 @@
 
 local approve = require "rille.cli.approve"
 local interrupt = require "rille.cli.interrupt"
-local printer = require "rille.cli.printer"
 local run = require "rille.cli.run"
 local setup = require "rille.cli.setup"
 local status = require "rille.cli.status"
@@ -103,18 +102,14 @@ end
 ---@return rille.Failure? failure
 function chat.run(values, operands)
   if operands[1] then return status.misused("chat takes no prompt; use rille ask") end
-  local agent, problem = setup.agent(values)
-  if not agent then return nil, problem end
-  local options
-  options, problem = setup.run_options(values)
-  if not options then return nil, problem end
+  local agent, options = setup.prepare(values)
+  if not agent then return nil, options end
   local lines = terminal.lines()
   options.approve = approve.handler(values.approve, lines)
   return converse {
     agent = agent, options = options, lines = lines, files = values.file, tokens = 0, requests = 0,
     transcript = require("rille.transcript").new(), paint = terminal.painter(values["no-color"]),
-    printer = printer.new { format = values.format, stream = not values["no-stream"],
-      quiet = values.quiet, verbose = values.verbose, color = not values["no-color"] },
+    printer = setup.printer(values),
   }
 end
 

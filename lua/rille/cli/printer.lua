@@ -73,14 +73,15 @@ function shown.tool_result(self, event)
 end
 
 function shown.retry(self, event)
+  if not self.verbose then return end
   self:note("dim", ("retry %d in %.1f s: %s"):format(event.attempt, event.delay,
     tostring(event.failure)))
 end
 
 function shown.request(self, event)
   if self.verbose then
-    self:note("dim", ("request %d: %s, %d messages"):format(event.number, tostring(event.model),
-      event.messages))
+    self:note("dim", ("request %d: %s%d messages"):format(event.number,
+      event.model and tostring(event.model) .. ", " or "", event.messages))
   end
 end
 

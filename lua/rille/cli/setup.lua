@@ -6,6 +6,7 @@
 
 local core = require "rille.core"
 local loader = require "rille.cli.load"
+local printer = require "rille.cli.printer"
 local status = require "rille.cli.status"
 
 local setup = {}
@@ -132,11 +133,7 @@ end
 
 
 --- The agent that the flags describe.
----@async
----@param values table<string, any>    flags
----@return rille.Agent? agent
----@return rille.Failure? failure
-function setup.agent(values)
+local function agent_of(values)
   local options, problem = agent_options(values)
   if not options then return nil, problem end
   local made = options
@@ -149,11 +146,26 @@ function setup.agent(values)
 end
 
 
+--- Is there a server and a model to ask? Asked before the first request, so that trouble with the
+--- configuration has an exit status of its own.
+local function check_server(agent, options)
+  local model = options.model or agent.model
+  if type(model) == "table" then return true end
+  local profile, problem = require("rille.provider").resolve {
+    model = model, provider = agent.provider, base_url = agent.base_url, api_key = agent.api_key,
+    headers = agent.headers, query = agent.query, insecure = agent.insecure,
+  }
+  if not profile then
+    problem.exit_status = status.configuration
+    return nil, problem
+  end
+  if profile.model then return true end
+  return status.misconfigured("no model: give -m NAME, or set RILLE_MODEL or OPENAI_MODEL")
+end
+
+
 --- The options of each run.
----@param values table<string, any>    flags
----@return table? options
----@return rille.Failure? failure
-function setup.run_options(values)
+local function run_options(values)
   local params, problem = loader.pairs(values.param)
   if not params then return nil, problem end
   local limits = { turns = values["max-turns"], tokens = values["max-tokens"],
@@ -162,6 +174,33 @@ function setup.run_options(values)
     limits = next(limits) and limits or nil }
   if values.agent then options.model = values.model end
   return options
+end
+
+
+--- The agent that the flags describe, and the options of each of its runs.
+---@async
+---@param values table<string, any>    flags
+---@return rille.Agent? agent
+---@return table|rille.Failure options    a failure when there is no agent
+function setup.prepare(values)
+  local agent, problem = agent_of(values)
+  if not agent then return nil, problem end
+  local options
+  options, problem = run_options(values)
+  if not options then return nil, problem end
+  local ready
+  ready, problem = check_server(agent, options)
+  if not ready then return nil, problem end
+  return agent, options
+end
+
+
+--- The printer that the flags ask for.
+---@param values table<string, any>    flags
+---@return table
+function setup.printer(values)
+  return printer.new { format = values.format, stream = not values["no-stream"],
+    quiet = values.quiet, verbose = values.verbose, color = not values["no-color"] }
 end
 
 

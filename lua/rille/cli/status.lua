@@ -25,6 +25,7 @@ local by_code <const> = {
 ---@return integer
 function status.of(problem)
   if problem.exit_status then return problem.exit_status end
+  if type(problem.detail) == "table" and problem.detail.config then return status.configuration end
   return by_code[problem.code] or status.failed
 end
 
