@@ -23,9 +23,9 @@ end
 ---@return fun(call: table): boolean, string?
 function approve.handler(when, lines)
   if when == "always" then return function() return true end end
-  if when == "never" then return function() return false, "denied by --approve never" end end
+  if when == "never" then return function() return false, "--approve never" end end
   if not terminal.is_tty(0) then
-    return function() return false, "denied: there is no terminal to ask at" end
+    return function() return false, "there is no terminal to ask at" end
   end
   return function(call)
     io.stderr:write(question(call))
@@ -33,7 +33,7 @@ function approve.handler(when, lines)
     local answer = (reader:next() or ""):lower()
     if reader ~= lines then reader:close() end
     if answer == "y" or answer == "yes" then return true end
-    return false, "denied by the user"
+    return false, "the user said no"
   end
 end
 

@@ -77,6 +77,17 @@ local function is_text(tool)
 end
 
 
+--- The approval handler, and a table that knows whether it said no.
+local function watched_approval(values)
+  local ask, asked = approve.handler(values.approve), { denied = false }
+  return function(call)
+    local allowed, reason = ask(call)
+    asked.denied = not allowed
+    return allowed, reason
+  end, asked
+end
+
+
 --- Calls the tool as the only turn of an agent; the result is what the model would see.
 local function call(tool, arguments, values)
   local script = require "rille.script"
@@ -91,11 +102,11 @@ local function call(tool, arguments, values)
       terminal.note(tostring(event.value))
     end
   end
-  local run_options = { approve = approve.handler(values.approve) }
-  local reply, problem = run.show(agent, "call it", run_options, shown)
+  local handler, asked = watched_approval(values)
+  local reply, problem = run.show(agent, "call it", { approve = handler }, shown)
   if not reply then return nil, problem end
   if type(content) ~= "string" then content = json.encode(content) end
-  return content, ok
+  return content, ok and status.answered or asked.denied and status.approval or status.failed
 end
 
 
@@ -109,14 +120,14 @@ function verbs.call(values, words)
   if not tool then return nil, problem end
   arguments, problem = loader.pairs(pairs_given, is_text(tool))
   if not arguments then return nil, problem end
-  local content, ok = call(tool, arguments, values)
-  if not content then return nil, ok end
-  if ok then
+  local content, outcome = call(tool, arguments, values)
+  if not content then return nil, outcome end
+  if outcome == status.answered then
     terminal.answer(content .. "\n")
-    return status.answered
+  else
+    terminal.note(("rille: %s: %s"):format(tool.name, content))
   end
-  terminal.note("rille: " .. tool.name .. ": " .. content)
-  return status.failed
+  return outcome
 end
 
 
