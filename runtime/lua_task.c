@@ -159,6 +159,18 @@ static int l_status(lua_State *L)
 }
 
 
+/* task | nil = task:parent() */
+static int l_parent(lua_State *L)
+{
+    struct rl_task *parent = rl_task_parent(rl_task_check(L, 1));
+    if (parent == NULL)
+        lua_pushnil(L);
+    else
+        rl_task_push(L, parent);
+    return 1;
+}
+
+
 static int k_run(lua_State *L, int status, lua_KContext ctx)
 {
     (void)L;
@@ -244,11 +256,8 @@ static const luaL_Reg functions[] = {
 };
 
 static const luaL_Reg task_methods[] = {
-    {"join", l_join},
-    {"cancel", l_cancel},
-    {"deadline", l_deadline},
-    {"status", l_status},
-    {NULL, NULL},
+    {"join", l_join},     {"cancel", l_cancel}, {"deadline", l_deadline},
+    {"parent", l_parent}, {"status", l_status}, {NULL, NULL},
 };
 
 static const luaL_Reg op_methods[] = {

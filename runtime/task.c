@@ -608,6 +608,12 @@ struct rl_op *rl_task_end(struct rl_task *task)
 }
 
 
+struct rl_task *rl_task_parent(const struct rl_task *task)
+{
+    return task->parent;
+}
+
+
 enum rl_task_state rl_task_state(const struct rl_task *task)
 {
     return task->state;

@@ -102,6 +102,9 @@ struct rl_task *rl_task_check(lua_State *L, int index);
 /* Completed when the task has ended; joins wait for it. */
 struct rl_op *rl_task_end(struct rl_task *task);
 
+/* The task that spawned it; NULL when there was none, or when either has ended. */
+struct rl_task *rl_task_parent(const struct rl_task *task);
+
 /* Cancels the task and those it spawned, with the failure (any value) at stack index <reason>. */
 void rl_task_cancel(lua_State *L, struct rl_task *task, int reason);
 

@@ -47,6 +47,10 @@ function Task:deadline(seconds, failure) end
 ---@return "running"|"ready"|"waiting"|"done"|"failed"|"cancelled"
 function Task:status() end
 
+--- The task that spawned this one; nil when there was none, or when either has ended.
+---@return rille.Task?
+function Task:parent() end
+
 --- Says that a coroutine of the script's own runs from now on (coroutine.lua), so that deadlines reach it.
 ---@param coroutine thread
 function core.switch(coroutine) end
