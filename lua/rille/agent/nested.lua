@@ -6,6 +6,7 @@
 local json = require "rille.json"
 local limits = require "rille.limits"
 local options = require "rille.options"
+local tools = require "rille.tool"
 
 local nested = {}
 
@@ -46,7 +47,7 @@ function nested.tool(agent, start, given, level)
   given = options.check(given, tool_types, "agent:as_tool", level + 1)
   limits.check(given.limits, "agent:as_tool: limits", level + 1)
   local makes_prompt = given.parameters == nil
-  return require("rille.tool").new({
+  return (tools.new({
     name = given.name or tool_name(agent.name),
     description = given.description or agent.description or ("Asks the agent '%s'."):format(agent.name),
     parameters = given.parameters or { { "prompt", "string", "What the agent is to do, with all that it needs to know." } },
@@ -57,7 +58,7 @@ function nested.tool(agent, start, given, level)
       local run = start(prompt, { limits = given.limits, parent = context._run })
       return outcome(agent, run:wait())
     end,
-  }, level + 1)
+  }, level + 1))   -- no tail call: errors count levels
 end
 
 
@@ -69,7 +70,7 @@ end
 ---@return rille.Tool
 function nested.handoff(agent, given, level)
   given = options.check(given, handoff_types, "agent:as_handoff", level + 1)
-  return require("rille.tool").new {
+  return (tools.new({
     name = given.name or tool_name("transfer_to_" .. agent.name),
     description = given.description or agent.description
       or ("Hands the conversation over to the agent '%s'."):format(agent.name),
@@ -80,7 +81,7 @@ function nested.handoff(agent, given, level)
       run.next_agent = agent
       return ("The conversation was handed over to '%s'."):format(agent.name)
     end,
-  }
+  }, level + 1))   -- no tail call: errors count levels
 end
 
 

@@ -26,7 +26,7 @@ function nesting.current()
   local task = core.running()
   while task do
     if contexts[task] then return contexts[task] end
-    task = task.parent and task:parent()
+    task = task:parent()
   end
 end
 

@@ -39,7 +39,8 @@ local function add_all(self, list, where, level)
     if is_tool(entry) then
       add(self, entry, where, level + 1)
     elseif type(entry) == "table" and type(entry.as_tool) == "function" then
-      add(self, entry:as_tool(), where, level + 1)
+      entry.default_tool = entry.default_tool or entry:as_tool()
+      add(self, entry.default_tool, where, level + 1)
     elseif is_list(entry) then
       add_all(self, entry, where, level + 1)
     else
