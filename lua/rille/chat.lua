@@ -35,6 +35,7 @@ local chat = {}
 ---@field on_retry? fun(event: table)
 ---@field verbatim? boolean     leave the caller's words alone where the profile allows it
 ---@field usage? boolean        false: do not ask for usage in a stream
+---@field heal? boolean         false: neither use nor learn what the server cannot take (rille.heal)
 
 --- Seconds; `total` is unlimited.
 chat.TIMEOUT = { connect = 10, first_byte = 600, idle = 120 }

@@ -36,6 +36,7 @@ local profiles = {}
 ---@field required_choice string    what tool_choice "required" is called
 ---@field named_choice "object"|"filter"  a tool chosen by name: as object, or as the only tool left
 ---@field thinking_choice? string[] models (patterns) that take no forced tool_choice while thinking
+---@field json_schema boolean       does response_format json_schema do what it says, with tools and streams?
 ---@field response_format table<string, string>  a kind of response_format → the kind it becomes
 ---@field rename table<string, string>  body members under another name
 ---@field drop string[]             body members never sent
@@ -78,6 +79,7 @@ profiles.base = {
   allowed_tools = false,
   required_choice = "required",
   named_choice = "object",
+  json_schema = true,
   response_format = {}, rename = {}, drop = {}, clamp = {}, sampling = {},
 }
 
@@ -152,7 +154,7 @@ profiles.rows = {
   },
   groq = {
     base_url = "https://api.groq.com/openai/v1", key_env = "GROQ_API_KEY", hosts = { "api.groq.com" },
-    flags = { max_tokens_key = "max_completion_tokens", content_null = "" },
+    flags = { max_tokens_key = "max_completion_tokens", content_null = "", json_schema = false },
   },
   deepseek = {
     base_url = "https://api.deepseek.com", key_env = "DEEPSEEK_API_KEY",
@@ -160,7 +162,7 @@ profiles.rows = {
     flags = {
       text_only = true, strict = false,
       echo = { "reasoning_content" }, echo_always = "reasoning_content", echo_except = { "r1" },
-      thinking_choice = { "reasoner", "thinking", "r1" },
+      thinking_choice = { "reasoner", "thinking", "r1" }, json_schema = false,
       response_format = { json_schema = "json_object" },
     },
   },
@@ -197,7 +199,7 @@ profiles.rows = {
   anthropic = {
     base_url = "https://api.anthropic.com/v1", key_env = "ANTHROPIC_API_KEY",
     hosts = { "api.anthropic.com" },
-    flags = { clamp = { temperature = { 0, 1 } } },
+    flags = { clamp = { temperature = { 0, 1 } }, json_schema = false },
   },
   litellm = {
     base_url = "http://localhost:4000/v1", key_env = "LITELLM_API_KEY", keyless = true, port = 4000,

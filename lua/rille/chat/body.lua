@@ -44,8 +44,8 @@ end
 
 
 --- The profile as this request sees it: with what was learned, and plain where the caller wants his words kept.
-local function effective(profile, is_verbatim)
-  local learned = heal.known(profile)
+local function effective(profile, is_verbatim, heals)
+  local learned = heals ~= false and heal.known(profile) or nil
   local flags = heal.apply(is_verbatim and PLAIN or profile.flags, learned)
   local made = {}
   for name, value in pairs(profile) do made[name] = value end
@@ -123,7 +123,7 @@ end
 ---@return rille.Failure? failure   "invalid_request"
 function body.build(request, profile)
   local neutral_bytes
-  profile, neutral_bytes = effective(profile, request.verbatim and profile.flags.verbatim)
+  profile, neutral_bytes = effective(profile, request.verbatim and profile.flags.verbatim, request.heal)
   local members, list = rewrite.body(given_members(request, profile.flags), definitions_of(request.tools), profile)
   members.model, members.tools = profile.model, list
   merge_extra(members, request.extra)

@@ -100,7 +100,7 @@ end
 
 
 local function cure(self, problem)
-  if self._delivered or self._cures >= MOST_CURES then return false end
+  if self._request.heal == false or self._delivered or self._cures >= MOST_CURES then return false end
   local differences, what = heal.find(problem, self._body.members, self._body.profile.flags)
   if not differences or is_tried(self, differences) then return false end
   self._cures, self._body = self._cures + 1, nil
