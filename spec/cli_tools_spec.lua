@@ -1,4 +1,4 @@
---- cli_tools_spec.lua -- `rille tools` and `rille models`.
+--- cli_tools_spec.lua -- `rille tools`, `rille models` and `rille doctor`.
 local core = require "rille.core"
 local json = require "rille.json"
 local mock = require "rille.mock"
@@ -128,5 +128,51 @@ describe("rille models", function()
     local result = program.run { "models", "--base-url", "http://127.0.0.1:1/v1" }
     assert.equal(1, result.code)
     assert.truthy(result.stderr:find "^rille: connection: [^\n]+\n$")
+  end))
+end)
+
+
+describe("rille doctor", function()
+  --- A server that answers everything with the same text.
+  local function polite() return script { "one", loop = true } end
+
+  it("prints a row for each question, and what to set", async(function()
+    local server <close> = assert(mock.serve(polite()))
+    local result = program.run { "doctor", "-m", "m", "--base-url", server.url }
+    assert.equal(0, result.code, result.stderr)
+    assert.equal("", result.stderr)
+    assert.truthy(result.stdout:find "\nstreams +yes\n")
+    assert.truthy(result.stdout:find "return {\n  providers = {")
+    core.sleep(0)
+  end))
+
+  it("prints the diagnosis as JSON", async(function()
+    local server <close> = assert(mock.serve(polite()))
+    local result = program.run { "doctor", "-m", "m", "--base-url", server.url, "--json" }
+    local diagnosis = assert(json.decode(result.stdout))
+    assert.equal(server.url, diagnosis.base_url)
+    assert.is_true(diagnosis.findings[1].ok)
+    core.sleep(0)
+  end))
+
+  it("writes the profile to a new file, and changes no other", async(function()
+    local server <close> = assert(mock.serve(polite()))
+    local directory <close> = temporary.directory()
+    local path = directory.path .. "/config.lua"
+    local words = { "doctor", "-m", "m", "--base-url", server.url, "--write", path, "--name", "mine" }
+    assert.equal(0, program.run(words).code)
+    local settings = assert(loadfile(path))()
+    assert.equal(server.url, settings.providers.mine.base_url)
+    local again = program.run(words)
+    assert.equal(2, again.code)
+    assert.equal(("rille: --write: %s exists; it is not changed\n"):format(path), again.stderr)
+    core.sleep(0)
+  end))
+
+  it("says in one line that nobody is there, or that there is no key", async(function()
+    local result = program.run { "doctor", "-m", "m", "--base-url", "http://127.0.0.1:1/v1" }
+    assert.equal(1, result.code)
+    assert.truthy(result.stderr:find "^rille: connection: [^\n]+\n$")
+    assert.equal(3, program.run({ "doctor", "-m", "m" }).code)
   end))
 end)
