@@ -4,6 +4,7 @@ local profiles = require "rille.profiles"
 local rewrite = require "rille.rewrite"
 local ids = require "rille.rewrite.ids"
 local images = require "rille.rewrite.images"
+local raw_server = require "spec.support.raw_server"
 local schema = require "rille.rewrite.schema"
 
 --- A profile as rille.provider would resolve it, without address and key.
@@ -617,6 +618,34 @@ describe("rille.rewrite.images", function()
     assert.equal("invalid_request", failure.code)
     assert.truthy(failure.message:find("not an image", 1, true))
   end)
+
+  it("fetches remote images for a server that does not, and for no other (R21)", async(function()
+    local server <close> = raw_server.start(function(connection)
+      connection:send(raw_server.response(PNG))
+    end)
+    local part = { type = "image_url", image_url = { url = server.url .. "/a.png" } }
+    local function sent_to(name, message)
+      local out = assert(rewrite.messages({ message }, profile(name)))
+      return out[#out].content
+    end
+    local data = "data:image/png;base64," .. core.base64(PNG)
+    assert.equal(data, sent_to("ollama", { role = "user", content = { part } })[1].image_url.url)
+    assert.equal(1, #server.requests)
+    assert.equal(part.image_url.url, sent_to("openai", { role = "user", content = { part } })[1].image_url.url)
+    assert.equal(part.image_url.url, sent_to("ollama", result("a", { part }))[2].image_url.url)
+    assert.equal(1, #server.requests)
+  end))
+
+  it("says which remote image is none (R21)", async(function()
+    local server <close> = raw_server.start(function(connection)
+      connection:send(raw_server.response("<html></html>"))
+    end)
+    local part = { type = "image_url", image_url = { url = server.url .. "/a.png" } }
+    local out, failure = rewrite.messages({ { role = "user", content = { part } } }, profile "ollama")
+    assert.is_nil(out)
+    assert.equal("invalid_request", failure.code)
+    assert.truthy(failure.message:find("not an image", 1, true))
+  end))
 
   it("says which file is missing", function()
     local transcript = core.transcript { { role = "user", content = { { type = "image_url", image_url = { url = "/no/such.png" } } } } }

@@ -55,7 +55,20 @@ function rewrite.key(profile, has_opening)
 end
 
 
+--- The same messages with their images, where the server cannot reach them. What a tool names is not fetched.
+local function reachable(messages, flags)
+  local whole = {}
+  for i, message in ipairs(messages) do
+    local made, trouble = images.inline(message, flags.data_images and not sequence.is_from_tools(message))
+    if not made then return nil, trouble end
+    whole[i] = made
+  end
+  return whole
+end
+
+
 --- The wire messages of a list of neutral ones.
+---@async
 ---@param list table[]
 ---@param profile rille.Profile
 ---@return table[]? messages
@@ -64,23 +77,19 @@ function rewrite.messages(list, profile)
   local self = sequence.new(function(i) return list[i] end, profile.flags, profile.model)
   local out = json.array {}
   for i = 1, #list do
-    for _, message in ipairs(sequence.form(self, i)) do
-      local whole, trouble = images.inline(message)
-      if not whole then return nil, trouble end
-      out[#out + 1] = whole
-    end
+    local whole, trouble = reachable(sequence.form(self, i), profile.flags)
+    if not whole then return nil, trouble end
+    table.move(whole, 1, #whole, #out + 1, out)
   end
   return out
 end
 
 
-local function encode_form(messages)
+local function encode_form(messages, flags)
   local texts = {}
-  for i, message in ipairs(messages) do
-    local whole, trouble = images.inline(message)
-    if not whole then return nil, trouble end
-    texts[i] = json.encode(whole)
-  end
+  local whole, trouble = reachable(messages, flags)
+  if not whole then return nil, trouble end
+  for i, message in ipairs(whole) do texts[i] = json.encode(message) end
   return table.concat(texts, ",")
 end
 
@@ -110,7 +119,7 @@ function rewrite.transcript(transcript, profile, has_opening)
   local self = sequence.new(function(i) return i <= count and transcript[i] or nil end,
     profile.flags, profile.model, has_opening)
   for i = sequence.start(self, first), count do
-    local text, trouble = encode_form(sequence.form(self, i))
+    local text, trouble = encode_form(sequence.form(self, i), profile.flags)
     if not text then return nil, trouble end
     transcript:set_wire(i, key, text)
   end

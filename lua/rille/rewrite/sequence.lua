@@ -17,6 +17,9 @@ local sequence = {}
 ---@field flags rille.Flags
 ---@field model? string
 
+--- Messages made of what tools returned: nobody but a tool asked for what they name.
+local from_tools = setmetatable({}, { __mode = "k" })
+
 --- What stands in for the assistant between a tool result and the next user message.
 local FILLER <const> = { role = "assistant", content = "Understood." }
 
@@ -111,7 +114,10 @@ local function image_message(self, first, last)
       parts[#parts + 1] = image
     end
   end
-  if #parts > 0 then return { role = "user", content = parts } end
+  if #parts == 0 then return nil end
+  local made = { role = "user", content = parts }
+  from_tools[made] = true
+  return made
 end
 
 
@@ -173,6 +179,14 @@ end
 ---@return integer
 function sequence.start(self, i)
   return group_start(self, math.max(1, i - 1))
+end
+
+
+--- Was this wire message made of what tools returned?
+---@param made table
+---@return boolean
+function sequence.is_from_tools(made)
+  return from_tools[made] == true
 end
 
 
