@@ -392,6 +392,43 @@ describe("chat.start", function()
     end)
   end)
 
+  -- ------------------------------------------------------------------ a repeated beginning (R34)
+  describe("a given beginning", function()
+    local function continued(deltas, content, provider)
+      wire = fake_wire.install { { deltas = deltas, completion = { choices = { { message = { content = content } } } } } }
+      local transcript = core.transcript { { role = "user", content = "Go" }, { role = "assistant", content = "Once upon", prefix = true } }
+      local exchange = assert(chat.start {
+        model = "m", provider = provider or "mistral", base_url = LOCAL, messages = transcript, stream = true, want = "deltas",
+      })
+      local seen = {}
+      for _, delta in function() return exchange:next() end do seen[#seen + 1] = delta end
+      local completion = assert(exchange:finish())
+      wire.restore()
+      return seen, completion.choices[1].message.content
+    end
+
+    it("is taken away where the server repeats it, whatever the cuts", function()
+      for _, deltas in ipairs({ { "Once upon a time" }, { "On", "ce up", "on", " a", " time" }, { "Once upon", " a time" } }) do
+        local seen, content = continued(deltas, "Once upon a time")
+        assert.equal(" a time", table.concat(seen))
+        assert.equal(" a time", content)
+      end
+    end)
+
+    it("leaves an answer that does not begin with it", function()
+      local seen, content = continued({ " a", " time" }, " a time")
+      assert.same({ " a", " time" }, seen)
+      assert.equal(" a time", content)
+      assert.same({ "On" }, (continued({ "On" }, "On")))
+      assert.same({ "Once more" }, (continued({ "Once", " more" }, "Once more")))
+    end)
+
+    it("stays where it is what the caller wants to see", function()
+      local seen = continued({ "Once upon a time" }, "Once upon a time", "vllm")
+      assert.same({ "Once upon a time" }, seen)
+    end)
+  end)
+
   -- ------------------------------------------------------------------ the end
   it("can be closed at any time, once and again", function()
     wire = fake_wire.install { default = DONE }

@@ -30,6 +30,7 @@ local profiles = {}
 ---@field data_images boolean       images only as data URLs
 ---@field assistant_after_tool boolean  no user message may follow a tool message directly
 ---@field alternate boolean         neighbours of one role are merged; system only at the start
+---@field repeats_prefix boolean    continues a given text by saying it again first
 ---@field strict boolean            does it know `strict` in tools?
 ---@field schema string|false       dialect that tool schemas are reduced to
 ---@field allowed_tools boolean     does tool_choice know "allowed_tools"?
@@ -74,6 +75,7 @@ profiles.base = {
   tool_images = false, data_images = false,
   assistant_after_tool = false,
   alternate = false,
+  repeats_prefix = false,
   strict = true,
   schema = false,
   allowed_tools = false,
@@ -171,7 +173,7 @@ profiles.rows = {
     hosts = { "api.mistral.ai", "codestral.mistral.ai" },
     flags = {
       names = false, stream_usage = false, tool_id_exact = 9, assistant_after_tool = true,
-      required_choice = "any", named_choice = "filter", rename = { seed = "random_seed" },
+      required_choice = "any", named_choice = "filter", repeats_prefix = true, rename = { seed = "random_seed" },
       only = MISTRAL_BODY,
     },
   },

@@ -10,6 +10,7 @@ local body = require "rille.chat.body"
 local endpoint = require "rille.endpoint"
 local failure = require "rille.failure"
 local heal = require "rille.heal"
+local prefix = require "rille.chat.prefix"
 local log = require "rille.log"
 local provider = require "rille.provider"
 local retry = require "rille.retry"
@@ -60,6 +61,7 @@ local function launch(self)
   if not transfer then return refused end
   self._attempt, self._attempts = self._attempt + 1, self._attempts + 1
   self._transfer, self._counted = transfer, true
+  self._prefix = self._request.want ~= "chunks" and prefix.of(self._request.messages, self._body.profile.flags) or nil
   self._endpoint:begin()
 end
 
@@ -166,7 +168,10 @@ local function settle(self)
   local completion, info, reply = self._transfer:finish()
   self._transfer, self._counted = nil, false
   self._endpoint:finish(info.headers or {}, info.status)
-  if completion then return conclude(self, completion, nil, info) end
+  if completion then
+    if self._prefix then self._prefix:strip(completion) end
+    return conclude(self, completion, nil, info)
+  end
   local problem = trouble.from_reply(reply, info, self._target.profile)
   local headers = info.headers or {}
   problem.retryable = retry.is_retryable(problem, headers)
@@ -179,6 +184,25 @@ local function settle(self)
   local kind, event = fall_back(self, problem)
   if kind then return kind, event end
   conclude(self, nil, problem, info)
+end
+
+
+--- The next part that the transfer has for the consumer; nil at its end.
+local function pull(self)
+  while true do
+    local kind, delta, choice = self._transfer:next()
+    if self._prefix and choice == 0 and kind == "text" then
+      delta = self._prefix:take(delta)
+    elseif self._prefix and not kind then
+      delta = self._prefix:flush()
+      kind, choice = delta and "text", 0
+    end
+    if not kind then return nil end
+    if delta then
+      self._delivered = true
+      return kind, delta, choice
+    end
+  end
 end
 
 
@@ -199,8 +223,8 @@ function Exchange:next()
       local refused = launch(self)
       if refused then conclude(self, nil, refused) end
     else
-      local kind, delta, choice = self._transfer:next()
-      if not kind then kind, delta = settle(self) else self._delivered = true end
+      local kind, delta, choice = pull(self)
+      if not kind then kind, delta = settle(self) end
       if kind then return kind, delta, choice end
     end
   end
