@@ -3,7 +3,7 @@
 ---     rille.agent { tools = { dofile "tools/fetch_url.lua" { max_bytes = 1 << 20 } } }
 ---
 --- Options: max_bytes (of the body, default 5 MiB), timeout (seconds, default 30), allow_private (also addresses of this
---- machine and of private networks, default false), headers (sent with every request), html ("text", the default,
+--- machine and of private networks, default false), headers (sent to the first address, and nowhere else), html ("text", the default,
 --- takes the markup away; "raw" leaves it).
 --- Every redirect is looked at like the first address. A name that resolves to another address between that look and
 --- the connection is not caught: where that matters, use a proxy that refuses private addresses.
@@ -11,6 +11,7 @@ local rille = require "rille"
 local await = require "rille.await"
 local netname = require "rille.netname"
 local options = require "rille.options"
+local url_parts = require "rille.http.url"
 
 local MOST_REDIRECTS <const> = 5
 local SPEC <const> = {
@@ -55,19 +56,25 @@ local function check_address(url, given)
 end
 
 
-local function get(url, given)
+--- One request. The headers are for whom they were meant; where it leads on is looked at first.
+local function request(url, first, given)
+  local ok, why = check_address(url, given)
+  if not ok then return nil, why end
+  return rille.http.get(url, {
+    timeout = given.timeout or 30, max_bytes = given.max_bytes or 5 << 20, redirects = false,
+    headers = url_parts.same_origin(first, url) and given.headers or nil,
+  })
+end
+
+
+local function get(first, given)
+  local url = first
   for _ = 0, MOST_REDIRECTS do
-    local ok, why = check_address(url, given)
-    if not ok then return nil, why end
-    local reply
-    reply, why = rille.http.get(url, {
-      timeout = { total = given.timeout or 30 }, max_bytes = given.max_bytes or 5 << 20,
-      headers = given.headers,
-    })
+    local reply, why = request(url, first, given)
     if not reply then return nil, why end
-    local location = reply.status >= 300 and reply.status < 400 and reply.headers.location
+    local location = reply.status > 300 and reply.status < 400 and reply.headers.location
     if not location then return reply end
-    url = netname.join(url, location)
+    url = url_parts.resolve(url, location)
   end
   return nil, "too many redirects"
 end

@@ -1,10 +1,9 @@
 --- rille.netname -- beside the walk: which host a URL names, and whether an address is open to all.
 ---
 --- Invariant: a URL whose parts could be read in two ways names no host.
---- Source: RFC 3986, section 5; RFC 6890 (special-purpose addresses).
+--- Source: RFC 3986, section 3.2; RFC 6890 (special-purpose addresses).
 
 local address = require "rille.schema.address"
-local refs = require "rille.schema.refs"
 
 local netname = {}
 
@@ -27,15 +26,6 @@ function netname.host_of(url)
   local host = authority:match("^%[(.*)%]") or authority:match("^([^:]*)")
   if host == "" or host:find("%", 1, true) then return nil, "the URL names no host" end
   return host
-end
-
-
---- Resolves a reference against a URL: where a redirect leads.
----@param base string
----@param reference string
----@return string
-function netname.join(base, reference)
-  return (refs.resolve_uri(base, reference))
 end
 
 

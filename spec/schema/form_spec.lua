@@ -25,11 +25,11 @@ end
 
 
 describe("rille.schema.form, types", function()
-  for _, name in ipairs { "string", "integer", "number", "boolean", "object", "array", "null" } do
-    it("knows " .. name, function()
+  it("knows all JSON types", function()
+    for _, name in ipairs { "string", "integer", "number", "boolean", "object", "array", "null" } do
       assert.equal(('{"type":"%s"}'):format(name), entry(name))
-    end)
-  end
+    end
+  end)
 
   it("takes any for everything", function()
     assert.equal("{}", entry "any")
@@ -154,11 +154,9 @@ describe("rille.schema.form, optional and default", function()
     { { "p", { "a", "b" }, default = "c" }, 'default of p: expected one of "a" or "b", got string "c"' },
     { { "p", "array", items = "string", default = { 1 } }, "default of p: expected string, got integer 1" },
   }
-  for i, case in ipairs(wrong) do
-    it("raises for a default that does not fit (" .. i .. ")", function()
-      assert.matches(case[2], raised { case[1] }, 1, true)
-    end)
-  end
+  it("raises for a default that does not fit", function()
+    for _, case in ipairs(wrong) do assert.matches(case[2], raised { case[1] }, 1, true) end
+  end)
 
   it("does not hold defaults of a JSON Schema against it", function()
     assert.is_true(schema.compile({ type = "object",
@@ -197,9 +195,9 @@ describe("rille.schema.form, refinements", function()
     { "string", { nullable = true }, '{"type":["string","null"]}' },
     { { "a", "b" }, { nullable = true }, '{"type":["string","null"],"enum":["a","b",null]}' },
   }
-  for _, row in ipairs(rows) do
-    it("writes " .. row[3], function() assert.equal(row[3], entry(row[1], nil, row[2])) end)
-  end
+  it("are written as keywords", function()
+    for _, row in ipairs(rows) do assert.equal(row[3], entry(row[1], nil, row[2])) end
+  end)
 
   it("says what an entry without type is by its fields", function()
     assert.equal('{"type":"object","properties":{"a":{"type":"string"}},"required":["a"]}',
@@ -308,7 +306,6 @@ describe("rille.schema.form, wrong forms", function()
     { { { "p", "object", fields = "x" } }, "'p': a list of fields expected, got string" },
     { { { "p", nil, nil, any_of = {} } }, "'p': any_of: a list of types expected" },
     { { { "p", "string" }, { "p", "integer" } }, "'p': stands twice" },
-    { { "string", {} }, "expected" },
     { { { 5, "string" } }, "entry 1: { name, type, description, … } expected" },
     { { { "p", "string" }, "q" }, "entry 2: { name, type, description, … } expected" },
     { { { "p", "string" }, aditional = true }, "unknown key 'aditional' (did you mean 'additional'?)" },
@@ -316,9 +313,7 @@ describe("rille.schema.form, wrong forms", function()
     { { { "p", "string", min_length = "1" } }, "properties.p: minLength: an integer" },
     { { { "p", { type = "strng" } } }, "properties.p: unknown type" },
   }
-  for _, row in ipairs(rows) do
-    if row[2] ~= "expected" then
-      it("raises: " .. row[2], function() assert.matches(row[2], raised(row[1]), 1, true) end)
-    end
-  end
+  it("raise with the place and what would be right", function()
+    for _, row in ipairs(rows) do assert.matches(row[2], raised(row[1]), 1, true) end
+  end)
 end)

@@ -128,9 +128,9 @@ describe("rille.Schema:strict, what it cannot express", function()
     { object { anyOf = { { type = "string" } }, oneOf = { { type = "string" } } }, "anyOf beside oneOf" },
     { object { type = "array", items = { type = "array", items = true } }, "$.properties.p.items.items: a boolean" },
   }
-  for i, row in ipairs(rows) do
-    it(("%d: %s"):format(i, row[2]), function() assert.matches(row[2], refusal(row[1]), 1, true) end)
-  end
+  it("is named with its place", function()
+    for _, row in ipairs(rows) do assert.matches(row[2], refusal(row[1]), 1, true) end
+  end)
 
   it("counts levels", function()
     local deep = { type = "object", properties = {} }

@@ -13,9 +13,9 @@ describe("rille.schema.value.kind", function()
     { { a = 1 }, "object" }, { json.array(), "array" }, { json.object(), "object" }, { print, "function" },
     { setmetatable({}, { __metatable = "locked" }), "object" },
   }
-  for i = 1, #rows do
-    it(("%d: %s"):format(i, rows[i][2]), function() assert.equal(rows[i][2], value.kind(rows[i][1])) end)
-  end
+  it("names the JSON type", function()
+    for i = 1, #rows do assert.equal(rows[i][2], value.kind(rows[i][1]), "row " .. i) end
+  end)
 end)
 
 
@@ -27,12 +27,13 @@ describe("rille.schema.value.equal", function()
     { json.decode '{"a":[1,{"b":[]}]}', json.decode '{"a":[1.0,{"b":[]}]}' },
     { math.maxinteger, math.maxinteger },
   }
-  for i, pair in ipairs(same) do
-    it("finds the same " .. i, function()
-      assert.is_true(value.equal(pair[1], pair[2]))
-      assert.is_true(value.equal(pair[2], pair[1]))
-    end)
-  end
+  it("finds the same JSON the same", function()
+    for i, pair in ipairs(same) do
+      assert.is_true(value.equal(pair[1], pair[2]), "pair " .. i)
+      assert.is_true(value.equal(pair[2], pair[1]), "pair " .. i)
+    end
+  end)
+
   it("finds nil the same as null", function()
     assert.is_true(value.equal(nil, null))
     assert.is_true(value.equal(nil, nil))
@@ -44,12 +45,12 @@ describe("rille.schema.value.equal", function()
     { json.array(), json.object() }, { { 1 }, { ["1"] = 1 } }, { math.maxinteger, 2.0 ^ 63 },
     { 9007199254740993, 9007199254740992.0 }, { { a = null }, {} },
   }
-  for i, pair in ipairs(different) do
-    it("finds different " .. i, function()
-      assert.is_false(value.equal(pair[1], pair[2]))
-      assert.is_false(value.equal(pair[2], pair[1]))
-    end)
-  end
+  it("finds everything else different", function()
+    for i, pair in ipairs(different) do
+      assert.is_false(value.equal(pair[1], pair[2]), "pair " .. i)
+      assert.is_false(value.equal(pair[2], pair[1]), "pair " .. i)
+    end
+  end)
 
   it("ends for tables that hold themselves", function()
     local a, b = {}, {}
@@ -147,21 +148,21 @@ describe("rille.schema.number.is_multiple", function()
     { 12391239123, 1e-8 }, { 19.99, 0.01 }, { 123456.789, 0.001 }, { -0.0, 3 }, { 1e22, 10 }, { 0, 0.1 },
     { 9007199254740993, 3 },
   }
-  for _, pair in ipairs(multiples) do
-    it(("%s is a multiple of %s"):format(pair[1], pair[2]), function()
-      assert.is_true(number.is_multiple(pair[1], pair[2]))
-    end)
-  end
+  it("is true for multiples", function()
+    for _, pair in ipairs(multiples) do
+      assert.is_true(number.is_multiple(pair[1], pair[2]), ("%s of %s"):format(pair[1], pair[2]))
+    end
+  end)
 
   local others = {
     { 1, 2 }, { 0.00751, 0.0001 }, { 4.021, 0.01 }, { 1.05, 0.1 }, { 1e308, 0.123456789 }, { math.maxinteger, 2 },
     { 1, 1e308 }, { 0.5, 1 }, { 5e-324, 1 }, { 1, 0.3 }, { 9007199254740993, 2 }, { 35, 1.5 },
   }
-  for _, pair in ipairs(others) do
-    it(("%s is no multiple of %s"):format(pair[1], pair[2]), function()
-      assert.is_false(number.is_multiple(pair[1], pair[2]))
-    end)
-  end
+  it("is false for others", function()
+    for _, pair in ipairs(others) do
+      assert.is_false(number.is_multiple(pair[1], pair[2]), ("%s of %s"):format(pair[1], pair[2]))
+    end
+  end)
 
   it("agrees with counting in hundredths", function()
     for cents = -2000, 2000, 7 do

@@ -265,7 +265,8 @@ local function compile(schema, settings)
     documents = settings.documents or {}, path = {}, nodes = {}, resources = {}, resource_of = {},
     scanned = {},
   }, Compiler)
-  for uri, document in next, compiler.documents do
+  for given, document in next, compiler.documents do
+    local uri = refs.resolve_uri("", given)
     compiler.resources[uri] = refs.resource(uri, document)
     refs.scan(compiler, document, compiler.resources[uri])
   end

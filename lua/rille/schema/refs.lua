@@ -4,6 +4,7 @@
 --- Only what was handed in can be found: nothing is ever fetched.
 --- Source: JSON Schema core 2020-12, sections 8.2 and 9; RFC 3986, section 5; RFC 6901.
 
+local url = require "rille.http.url"
 local value = require "rille.schema.value"
 
 local refs = {}
@@ -19,61 +20,13 @@ local LISTS <const> = { "allOf", "anyOf", "items", "oneOf", "prefixItems" }
 local MEMBERS <const> = { "$defs", "definitions", "dependentSchemas", "patternProperties", "properties" }
 
 
-local function split(uri)
-  local rest, fragment = uri:match("^([^#]*)#?(.*)$")
-  local scheme, after = rest:match("^(%a[%w+.-]*):(.*)$")
-  local tail = after or rest
-  local authority, path = tail:match("^//([^/?]*)(.*)$")
-  path = path or tail
-  local before_query, query = path:match("^([^?]*)(%??.*)$")
-  return { scheme = scheme, authority = authority, path = before_query, query = query }, fragment
-end
-
-
-local function join_parts(parts)
-  return (parts.scheme and parts.scheme .. ":" or "") ..
-    (parts.authority and "//" .. parts.authority or "") .. parts.path .. parts.query
-end
-
-
-local function without_dots(path)
-  local kept = {}
-  local absolute = path:sub(1, 1) == "/"
-  local last
-  for segment in path:gmatch("[^/]*") do
-    last = segment
-    if segment == ".." then
-      kept[#kept] = nil
-    elseif segment ~= "." then
-      kept[#kept + 1] = segment
-    end
-  end
-  if absolute and kept[1] ~= "" then table.insert(kept, 1, "") end
-  if last == "." or last == ".." then kept[#kept + 1] = "" end
-  return table.concat(kept, "/")
-end
-
-
 --- Resolves a reference against a base. Returns the URI without its fragment, and the fragment.
 ---@param base string
 ---@param reference string
 ---@return string uri
 ---@return string fragment
 function refs.resolve_uri(base, reference)
-  local r, fragment = split(reference)
-  if r.scheme then return join_parts(r), fragment end
-  local b = split(base)
-  if r.authority then
-    b.authority, b.path, b.query = r.authority, r.path, r.query
-  elseif r.path == "" then
-    if r.query ~= "" then b.query = r.query end
-  elseif r.path:sub(1, 1) == "/" then
-    b.path, b.query = without_dots(r.path), r.query
-  else
-    local folder = b.path:match("^(.*/)") or (b.authority and "/" or "")
-    b.path, b.query = without_dots(folder .. r.path), r.query
-  end
-  return join_parts(b), fragment
+  return url.resolve(base, reference), reference:match("#(.*)$") or ""
 end
 
 
