@@ -480,10 +480,9 @@ describe("rille.rewrite, parameters", function()
   end)
 
   it("drops strict where it is unknown (R23)", function()
-    local _, list = body({}, "deepseek", "m", { tool("a", { strict = true }) })
-    assert.is_nil(list[1]["function"].strict)
-    _, list = body({}, "openai", "m", { tool("a", { strict = true }) })
-    assert.is_true(list[1]["function"].strict)
+    local strict = tool("a", { strict = true })
+    assert.is_nil(rewrite.tool(strict, profile("deepseek").flags):find("strict", 1, true))
+    assert.truthy(rewrite.tool(strict, profile("openai").flags):find('"strict":true', 1, true))
   end)
 
   it("asks for usage only where that is known (R25)", function()
@@ -558,10 +557,9 @@ describe("rille.rewrite.schema", function()
 
   it("reaches the tools of Gemini only", function()
     local definition = { type = "function", ["function"] = { name = "f", parameters = { type = "object", additionalProperties = false } } }
-    local _, list = rewrite.body({}, { definition }, profile "gemini")
-    assert.same({ type = "object" }, plain(list[1]["function"].parameters))
-    _, list = rewrite.body({}, { definition }, profile "openai")
-    assert.equal(definition, list[1])
+    local sent = json.decode(rewrite.tool(definition, profile("gemini").flags))
+    assert.same({ type = "object" }, sent["function"].parameters)
+    assert.equal(json.encode(definition), rewrite.tool(definition, profile("openai").flags))
   end)
 end)
 

@@ -6,6 +6,7 @@
 --- commas; "" when it has none of its own (it was merged into the next one); nil when the neutral bytes serve.
 --- Source: wire contract §1.3–1.7, §4e; the echo fixtures.
 
+local ids = require "rille.rewrite.ids"
 local images = require "rille.rewrite.images"
 local json = require "rille.json"
 local params = require "rille.rewrite.params"
@@ -27,6 +28,7 @@ local MODEL_FLAGS <const> = { "no_system", "echo_except" }
 local keys = setmetatable({}, { __mode = "k" })   -- flags → key
 
 
+--- A short name for what the flags say: it stands beside every message.
 local function flags_key(flags)
   local known = keys[flags]
   if known then return known end
@@ -35,7 +37,7 @@ local function flags_key(flags)
     local value = flags[name]
     parts[i] = value and (type(value) == "boolean" and "+" or json.encode(value)) or "-"
   end
-  known = table.concat(parts, " ")
+  known = ids.short(table.concat(parts, " "))
   keys[flags] = known
   return known
 end
@@ -132,7 +134,7 @@ end
 ---@param definitions? table[]     tools, as {type = "function", ["function"] = {…}}
 ---@param profile rille.Profile
 ---@return table body              without tools
----@return table[]? tools          rewritten; nil when there are none
+---@return table[]? tools          those that the choice leaves, as they were given; nil when there are none
 function rewrite.body(given, definitions, profile)
   local flags, model = profile.flags, profile.model
   local body = params.rewrite(given, flags, model)
@@ -142,9 +144,16 @@ function rewrite.body(given, definitions, profile)
     return body
   end
   body.tool_choice, list = tools.choice(body.tool_choice, list, given, flags, model)
-  local rewritten = json.array {}
-  for i, definition in ipairs(list) do rewritten[i] = tools.definition(definition, flags) end
-  return body, rewritten
+  return body, list
+end
+
+
+--- One tool, as JSON.
+---@param definition table
+---@param flags rille.Flags
+---@return string
+function rewrite.tool(definition, flags)
+  return json.encode(tools.definition(definition, flags))
 end
 
 

@@ -9,7 +9,6 @@ local heal = require "rille.heal"
 local json = require "rille.json"
 local profiles = require "rille.profiles"
 local rewrite = require "rille.rewrite"
-local tools = require "rille.rewrite.tools"
 
 local body = {}
 
@@ -63,11 +62,11 @@ end
 
 --- One tool as JSON. Definitions of tools never change, so theirs are encoded once per dialect.
 local function encode_tool(definition, flags, keep)
-  if not keep then return json.encode(tools.definition(definition, flags)) end
+  if not keep then return rewrite.tool(definition, flags) end
   local dialect = (flags.schema or "") .. (flags.strict and "+" or "-")
   local known = encoded[definition] or {}
   encoded[definition] = known
-  known[dialect] = known[dialect] or json.encode(tools.definition(definition, flags))
+  known[dialect] = known[dialect] or rewrite.tool(definition, flags)
   return known[dialect]
 end
 
