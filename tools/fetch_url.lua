@@ -19,6 +19,12 @@ local SPEC <const> = {
 }
 local ENTITIES <const> = { amp = "&", lt = "<", gt = ">", quot = '"', apos = "'", nbsp = " " }
 
+local BLOCKS <const> = {}
+for name in ("address article aside blockquote body br dd div dl dt figcaption footer form h1 h2 h3 h4 h5 h6 head "
+  .. "header hr html li main nav ol option p pre section table td th title tr ul"):gmatch("%S+") do
+  BLOCKS[name] = true
+end
+
 
 local function entity(name)
   local code = tonumber(name:match("^#(%d+)$")) or tonumber(name:match("^#[xX](%x+)$") or "", 16)
@@ -33,7 +39,7 @@ local function text_of(html)
   for _, name in ipairs({ "[sS][cC][rR][iI][pP][tT]", "[sS][tT][yY][lL][eE]", "[nN][oO][sS][cC][rR][iI][pP][tT]" }) do
     html = html:gsub("<" .. name .. "[%s>].-</" .. name .. "%s*>", "")
   end
-  html = html:gsub("</?[pPdDlLtThHuUoObB][%w]*[^>]*>", "\n"):gsub("<[^>]+>", "")
+  html = html:gsub("</?(%w+)[^<>]*>", function(name) return BLOCKS[name:lower()] and "\n" or "" end)
   html = html:gsub("&(#?%w+);", entity)
   return (html:gsub("[ \t\r]+", " "):gsub(" ?\n[ \n]*", "\n"):gsub("^%s+", ""):gsub("%s+$", ""))
 end
