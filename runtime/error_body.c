@@ -133,8 +133,13 @@ static cJSON *payload_of(const char *bytes, size_t len)
 /* JSON that says nothing we know is shown as it came. */
 static bool says_nothing(const cJSON *error)
 {
-    return cJSON_IsNull(rl_json_get(error, "message")) && cJSON_IsNull(rl_json_get(error, "code")) &&
-           cJSON_IsNull(rl_json_get(error, "type"));
+    static const char *const names[] = {"message", "code", "type"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *text = rl_json_text(rl_json_get(error, names[i]));
+        if (text != NULL && text[0] != '\0')
+            return false;
+    }
+    return true;
 }
 
 

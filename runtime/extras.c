@@ -7,9 +7,18 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Look-ups in cJSON are linear: an object gets no more members than this, and an indexed item is searched
- * among this many last ones. */
+/* Look-ups in cJSON are linear: an object that is searched again and again has no more members than this, and an
+ * indexed item is searched among this many last ones. */
 enum { MAX_MEMBERS = 1024 };
+
+
+static bool is_wide(const cJSON *object)
+{
+    size_t members = 0;
+    for (const cJSON *child = object->child; child != NULL && members <= MAX_MEMBERS;)
+        members++, child = child->next;
+    return members > MAX_MEMBERS;
+}
 
 
 /* What <tree> costs: bytes of its strings and names, and nodes. */
@@ -41,15 +50,8 @@ static void refund(const cJSON *tree, struct rl_room *room)
 
 int rl_extras_keep(cJSON *object, cJSON *item)
 {
-    size_t members = 0;
-    for (const cJSON *child = object->child; child != NULL; child = child->next)
-        members++;
-    if (members >= MAX_MEMBERS) {
-        cJSON_Delete(item);
-        return RL_ETOOBIG;
-    }
     cJSON_AddItemToArray(object, item); /* links it under the name that it has, and cannot fail */
-    return RL_OK;
+    return is_wide(object) ? RL_ETOOBIG : RL_OK;
 }
 
 
@@ -152,7 +154,7 @@ static int append_items(cJSON *array, cJSON *more, struct rl_room *room)
             rc = merge_indexed(item, piece, room);
             continue;
         }
-        rc = pay(piece, room);
+        rc = cJSON_IsObject(piece) && is_wide(piece) ? RL_ETOOBIG : pay(piece, room);
         if (rc != RL_OK)
             cJSON_Delete(piece);
         else
@@ -165,7 +167,7 @@ static int append_items(cJSON *array, cJSON *more, struct rl_room *room)
 
 static int merge_members(cJSON *old, cJSON *item, struct rl_room *room)
 {
-    int rc = RL_OK;
+    int rc = is_wide(old) ? RL_ETOOBIG : RL_OK;
     while (rc == RL_OK && item->child != NULL)
         rc = rl_extras_merge(old, cJSON_DetachItemViaPointer(item, item->child), room);
     cJSON_Delete(item);

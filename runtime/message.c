@@ -244,6 +244,8 @@ static size_t sniff(struct rl_message *message, const char *bytes, size_t len)
 /* Keeps the bytes up to <most> of all; the rest is dropped. */
 static int keep_head(struct rl_message *message, const char *bytes, size_t len, size_t most)
 {
+    if (most > message->body.max)
+        most = message->body.max;
     size_t room = message->body.len < most ? most - message->body.len : 0;
     return rl_buf_add(&message->body, bytes, len < room ? len : room);
 }
