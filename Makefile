@@ -100,7 +100,8 @@ host-libs:  # what a C host links besides librille.a
 	@echo $(LIBS) $(LUA_LIB)
 
 walk:  ## print the data flow, file by file
-	@grep -hoE '^(/\*|---?) ?[a-z_/]+\.(c|h|lua) -- walk [0-9]+.*' -r runtime lua | sed 's|^[/*-]* *||' | sort -t' ' -k4n
+	@grep -hoE --include='*.c' --include='*.lua' '^(/\*|---?) ?[a-z_./]+ -- walk [0-9]+.*' -r runtime lua tools | \
+	  sed 's|^[/*-]* *||; s| \*/$$||' | sort -t' ' -k4n -k1
 
 install: all  ## copy program, library, header and Lua module below $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4/rille $(DESTDIR)$(PREFIX)/include

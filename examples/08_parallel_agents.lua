@@ -8,10 +8,10 @@ local guide = rille.agent {
 }
 
 local cities = { "Oslo", "Rome", "Lima" }
-local replies = rille.map(cities, function(city)
+local replies, failures = rille.map(cities, function(city)
   return guide:run(city)
 end, { concurrency = 8 })
 
-for i, reply in ipairs(replies) do
-  print(cities[i] .. ": " .. reply.text)
+for i, reply in ipairs(replies) do   -- false where there is none: one's trouble is nobody else's
+  print(cities[i] .. ": " .. (reply and reply.text or tostring(failures[i])))
 end

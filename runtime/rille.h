@@ -44,6 +44,7 @@ typedef struct rille_run rille_run;
 /* One call of a C tool that waits for its answer. */
 typedef struct rille_call rille_call;
 
+/* What functions return when they fail; rille_error says more. */
 enum rille_status {
     RILLE_OK = 0,
     RILLE_ENOMEM = -1, /* memory is missing, or the ceiling was reached */
@@ -52,6 +53,7 @@ enum rille_status {
     RILLE_ESTATE = -4  /* not now: the run has ended, or this is called from a callback */
 };
 
+/* How much a log line matters, in rising order. */
 enum rille_log_level { RILLE_LOG_DEBUG, RILLE_LOG_INFO, RILLE_LOG_WARN, RILLE_LOG_ERROR };
 
 /* All members may be 0. */
@@ -103,6 +105,7 @@ RILLE_API const char *rille_version(void);
  * now or later, exactly once, with rille_call_result or rille_call_fail. */
 typedef void rille_tool_run(rille_call *call, const char *arguments, void *user);
 
+/* A tool written in C, as rille_tool_add takes it; everything is copied. */
 typedef struct rille_tool {
     const char *name;        /* ^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$ */
     const char *description; /* what the model reads; may be NULL */

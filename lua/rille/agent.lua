@@ -108,6 +108,7 @@ function agent.new(given)
 end
 
 
+--- Is it an agent?
 ---@param value any
 ---@return boolean
 function agent.is(value)

@@ -119,21 +119,25 @@ end
 
 --- For people who look for a fault: every step.
 ---@param format any    a text (or anything with tostring), or a string.format when values follow
+---@param ... any       values for the format
 function log.debug(format, ...) say("debug", format, ...) end
 
 
 --- What a curious user may want to know: a retry, a quirk that was healed.
 ---@param format any    as in log.debug
+---@param ... any       values for the format
 function log.info(format, ...) say("info", format, ...) end
 
 
 --- Something is not as it should be, and work goes on.
 ---@param format any    as in log.debug
+---@param ... any       values for the format
 function log.warn(format, ...) say("warn", format, ...) end
 
 
 --- Something was lost.
 ---@param format any    as in log.debug
+---@param ... any       values for the format
 function log.error(format, ...) say("error", format, ...) end
 
 

@@ -64,6 +64,9 @@ local function run_member(group, index, fn, ...)
 end
 
 
+--- Starts a member.
+---@param fn fun(...): any ...
+---@param ... any
 function Group:start(fn, ...)
   self.started = self.started + 1
   self.tasks[self.started] = core.spawn(run_member, self, self.started, fn, ...)
@@ -71,6 +74,8 @@ end
 
 
 --- The index of the next task that ended; nil when `seconds` passed first.
+---@param seconds? number
+---@return integer? index
 function Group:next(seconds)
   local index, why = self.ended:take(seconds)
   if index or seconds and why.code == "timeout" then return index end
@@ -79,6 +84,8 @@ end
 
 
 --- What a task that ended returned. The group forgets it.
+---@param index integer
+---@return any ...
 function Group:take(index)
   local ended = self.tasks[index]
   self.tasks[index] = nil

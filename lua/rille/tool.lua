@@ -43,6 +43,7 @@ local MAX_RESULT_BYTES <const> = 65536
 local MAX_DESCRIPTION <const> = 1024    -- bytes; more is refused by OpenAI and Azure
 
 
+--- Is it a tool?
 ---@param v any
 ---@return boolean
 function tool.is(v)

@@ -239,6 +239,12 @@ function Chat:close() end
 ---@return table canonical
 function core.decode(body, options) end
 
+--- How long a server asks to wait, from `retry-after-ms` or `retry-after` (seconds or a date).
+---@param headers table<string,string>   lower-case names
+---@param now number                     seconds since 1970, to read dates with
+---@return number? seconds               nil: it says nothing that can be understood
+function core.retry_after(headers, now) end
+
 --- The SSE parser alone, for specs.
 ---@param max_bytes? integer
 ---@return {feed: fun(self, bytes: string): table[], finish: fun(self): table[]}  events {type=, data=}; nil, failure when one is too big

@@ -3,8 +3,8 @@
 --- Invariant: without a terminal nothing is asked and nothing is allowed; the question shows the
 --- exact call.
 
+local approval = require "rille.approval"
 local json = require "rille.json"
-local printable = require "rille.printable"
 local terminal = require "rille.cli.terminal"
 
 local approve = {}
@@ -13,7 +13,7 @@ local approve = {}
 local function question(call)
   local arguments = call.arguments
   if type(arguments) ~= "string" then arguments = json.encode(arguments) end
-  return ("Allow %s %s? [y/N] "):format(printable.line(call.name), printable.line(arguments))
+  return ("Allow %s? [y/N] "):format(approval.describe(call.name, arguments))
 end
 
 
