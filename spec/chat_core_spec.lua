@@ -4,6 +4,8 @@ local json = require "rille.json"
 local raw_server = require "spec.support.raw_server"
 
 local response, chunks, stream_head = raw_server.response, raw_server.chunks, raw_server.stream_head
+local patience <const> = os.getenv "RILLE_GC" and 20 or 1 -- an aggressive collector makes all of us slow
+local step <const> = os.getenv "RILLE_GC" and 11 or 1      -- of loops over offsets
 
 
 --- One event with a delta of choice 0, or of another one.
@@ -229,7 +231,7 @@ end)
 
 describe("the cuts of a response", function()
   it("do not matter when canned, wherever one is", async(function()
-    for cut = 1, #hello - 1 do
+    for cut = 1, #hello - 1, step do
       local handle <close> = chat { canned = { body = hello, cuts = { cut } }, want = "deltas" }
       assert.equal("Hello, wörld", joined(all_parts(handle)))
       local completion, info = handle:finish()
@@ -277,7 +279,7 @@ describe("[DONE]", function()
     local seconds, completion, info = timed(handle.finish, handle)
     assert.equal("Hello, wörld", content(completion))
     assert.is_true(info.done)
-    assert.is_true(seconds < 0.2)
+    assert.is_true(seconds < 0.2 * patience)
     core.sleep(0.15)
     assert.equal(0, server.open)
   end))
@@ -436,7 +438,7 @@ describe("a reply that breaks off", function()
 
   --- Closes or resets at every offset: nothing is complete that is not, nothing is invented.
   local function break_everywhere(bytes, whole_from, how)
-    for offset = 0, #bytes - 1 do
+    for offset = 0, #bytes - 1, step do
       local server <close> = raw_server.start(function(connection)
         if offset > 0 then connection:send(bytes:sub(1, offset)) end
         if how == "reset" then core.sleep(0.001) end
@@ -488,7 +490,7 @@ describe("the timers of a chat", function()
     assert.is_nil(completion)
     assert.equal(kind, trouble.kind)
     assert.matches(message, trouble.message)
-    assert.is_true(seconds >= limit * 0.95 and seconds < limit * 1.1 + 0.05, "after " .. seconds)
+    assert.is_true(seconds >= limit * 0.95 and seconds < limit * 1.1 + 0.05 * patience, "after " .. seconds)
     return info, trouble
   end
 
@@ -629,11 +631,12 @@ describe("backpressure", function()
       local handle <close> = chat { url = server.url, body = "{}", want = want }
       local kind = handle:next()
       assert.is_string(kind)
-      core.sleep(0.1)
-      local waiting = counter.sent
-      core.sleep(0.1)
-      assert.equal(waiting, counter.sent)
-      assert.is_true(waiting < 1500)
+      local before
+      repeat
+        before = counter.sent
+        core.sleep(0.1)
+      until counter.sent == before
+      assert.is_true(before < 1500)
       all_parts(handle)
       local completion = assert(handle:finish())
       assert.equal(24000000, #content(completion))
