@@ -35,11 +35,11 @@ local Reader = {}
 Reader.__index = Reader
 
 
---- An approval that its reader has seen and asks past is not going to be answered by it.
-local function pass_approvals(self)
-  local seen = self.seen
-  self.seen = {}
-  for _, event in ipairs(seen) do event:_pass(self) end
+--- Questions that were put to this reader, and that it leaves behind, are not going to be answered by it.
+local function pass_questions(self)
+  local questions = self.questions
+  self.questions = {}
+  for _, question in ipairs(questions) do question:_pass(self) end
 end
 
 
@@ -47,16 +47,15 @@ end
 ---@async
 ---@return rille.Event? event    nil after the last one
 function Reader:__call()
-  if self.seen[1] and #self.queue == 0 then
+  if self.questions[1] and #self.queue == 0 then
     time.sleep(0)   -- calls beside that one are asking, too: their questions come first
-    if #self.queue == 0 then pass_approvals(self) end
+    if #self.queue == 0 then pass_questions(self) end
   end
   local event, why = self.queue:take(self.patience and self.patience())
   while not event and why and why.code == "timeout" do
     event, why = self.queue:take(self.patience())
   end
   if why then error(why, 0) end
-  if event and event.type == "approval" then self.seen[#self.seen + 1] = event end
   return event
 end
 
@@ -65,7 +64,7 @@ end
 function Reader:__close()
   self.closed = true
   self.queue:finish()
-  pass_approvals(self)
+  pass_questions(self)
   if self.on_leave then self.on_leave() end
 end
 
@@ -124,7 +123,9 @@ end
 function Bus:all_readers()
   local readers, bus = {}, self
   while bus do
-    table.move(bus.readers, 1, #bus.readers, #readers + 1, readers)
+    for _, reader in ipairs(bus.readers) do
+      if not reader.closed then readers[#readers + 1] = reader end
+    end
     bus = bus.parent
   end
   return readers
@@ -144,7 +145,10 @@ local function deliver(self, event)
   for i = #self.readers, 1, -1 do
     if self.readers[i].closed then table.remove(self.readers, i) end
   end
-  for _, reader in ipairs(self.readers) do reader.queue:put(event) end
+  for _, reader in ipairs(self.readers) do
+    reader.queue:put(event)
+    if event.type == "approval" then reader.questions[#reader.questions + 1] = event end
+  end
 end
 
 
@@ -191,7 +195,7 @@ end
 ---@param patience? fun(): number?   seconds to wait before looking whether the run is still alive
 ---@return rille.EventReader
 function Bus:reader(on_leave, patience)
-  local reader = setmetatable({ queue = await.queue(), seen = {}, on_leave = on_leave, patience = patience }, Reader)
+  local reader = setmetatable({ queue = await.queue(), questions = {}, on_leave = on_leave, patience = patience }, Reader)
   if self.last then
     reader.queue:put(self.last)
     reader.queue:finish()

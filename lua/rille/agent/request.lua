@@ -5,6 +5,7 @@
 
 local chat = require "rille.chat"
 local failure = require "rille.failure"
+local json = require "rille.json"
 local options = require "rille.options"
 local output = require "rille.output"
 local time = require "rille.time"
@@ -202,8 +203,7 @@ local function account_for(run, turn, completion)
   if not run.limits:counts_tokens() then return end
   run.limits:add_tokens(usage.tokens(turn.usage, function()
     local choice = completion and completion.choices and completion.choices[1]
-    local content = choice and choice.message and choice.message.content
-    return #run.transcript:encode() + (type(content) == "string" and #content or 0)
+    return #run.transcript:encode() + (choice and #json.encode(choice) or 0)
   end))
 end
 
