@@ -6,6 +6,8 @@
  */
 #include "lua_core.h"
 
+#include "lua_http_options.h"
+
 #include <luv/luv.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,9 +116,11 @@ static int l_counts(lua_State *L)
         lua_pop(L, 1);
         keys++;
     }
-    lua_createtable(L, 0, 3);
+    lua_createtable(L, 0, 4);
     lua_pushinteger(L, (lua_Integer)rl_engine_tasks(engine));
     lua_setfield(L, -2, "tasks");
+    lua_pushinteger(L, (lua_Integer)rl_lua_http_count(engine));
+    lua_setfield(L, -2, "transfers");
     lua_pushinteger(L, handles);
     lua_setfield(L, -2, "handles");
     lua_pushinteger(L, keys);
