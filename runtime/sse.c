@@ -183,6 +183,8 @@ static int take_line(struct rl_sse *sse, const char *line, size_t len)
 static int end_line(struct rl_sse *sse, const char *start, const char *end)
 {
     size_t len = (size_t)(end - start);
+    if (len > sse->line.max)
+        return RL_ETOOBIG; /* also where it needs no copy: the cuts must not matter */
     if (sse->line.len == 0)
         return take_line(sse, start, len);
     int rc = rl_buf_add(&sse->line, start, len);
