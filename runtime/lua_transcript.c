@@ -66,8 +66,8 @@ static size_t check_index(lua_State *L, const struct rl_transcript *transcript)
 }
 
 
-/* The message in the table at <arg>, encoded; raises when it is none, calling it <name>. NULL without
- * memory. Leaves the stack as it was. */
+/* The message in the table at <arg>, encoded; raises when it is none, calling it <name>. NULL
+ * without memory. Leaves the stack as it was. */
 static struct rl_message_text *check_message(lua_State *L, int arg, const char *name)
 {
     int top = lua_gettop(L);
