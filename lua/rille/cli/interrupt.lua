@@ -13,15 +13,24 @@ local Guard = {}
 Guard.__index = Guard
 
 
---- Calls `cancel` at the first SIGINT or SIGTERM; the second ends the program.
+--- The second signal ends the program.
+local function quit()
+  os.exit(status.interrupted)
+end
+
+
+--- Calls `cancel` at the first SIGINT or SIGTERM; the second ends the program. The first is waited
+--- for with a handler that the system itself takes away: when Lua code spins and the loop does not
+--- turn, a second Ctrl-C ends the program all the same.
 ---@param cancel fun()
 ---@return table guard    to be closed; `guard.hit` says whether the signal came
 function interrupt.guard(cancel)
   local self = setmetatable({ hit = false, _signals = {} }, Guard)
   for i, name in ipairs { "sigint", "sigterm" } do
     local signal = uv.new_signal()
-    signal:start(name, function()
-      if self.hit then os.exit(status.interrupted) end
+    uv.signal_start_oneshot(signal, name, function()   -- luv has no method of this name
+      signal:start(name, quit)
+      if self.hit then quit() end
       self.hit = true
       cancel()
     end)

@@ -7,7 +7,6 @@ local core = require "rille.core"
 local interrupt = require "rille.cli.interrupt"
 local loader = require "rille.cli.load"
 local status = require "rille.cli.status"
-local uv = require "rille.uv"
 
 local script = {}
 
@@ -22,27 +21,24 @@ local function shifted(words, at)
 end
 
 
---- Waits for the tasks that the script started and left, unless they wait for what never happens.
-local function wait_for_others(guard)
-  local pause, idle = 0.001, 0
-  while core.counts().tasks > 1 and idle < 3 and not guard.hit do
-    idle = uv.loop_alive() and 0 or idle + 1
-    core.sleep(pause)
-    pause = math.min(pause * 2, 0.02)
-  end
-  return guard.hit and status.interrupted or status.answered
+--- Runs a chunk, then waits for the tasks it started and left. What is spawned below this task ends with it.
+local function run_all(chunk, ...)
+  local task = core.spawn(chunk, ...)
+  local _, problem = task:join()
+  if task:status() ~= "done" then return nil, problem end
+  core.childless()
+  return status.answered
 end
 
 
 --- Runs a chunk as a task, so that Ctrl-C can cancel it and what it waits for.
 local function run(chunk, words, at)
   _G.arg = shifted(words, at)
-  local task = core.spawn(chunk, table.unpack(_G.arg))
+  local task = core.spawn(run_all, chunk, table.unpack(_G.arg))
   local guard <close> = interrupt.guard(function() task:cancel("interrupted") end)
-  local _, problem = task:join()
-  if task:status() == "done" then return wait_for_others(guard) end
-  if guard.hit then problem.exit_status = status.interrupted end
-  return nil, problem
+  local answered, problem = task:join()
+  if guard.hit and problem then problem.exit_status = status.interrupted end
+  return answered, problem
 end
 
 

@@ -6,6 +6,7 @@
 --- Source: https://docs.libuv.org/en/v1.x/tty.html; ECMA-48; https://no-color.org
 
 local core = require "rille.core"
+local failure = require "rille.failure"
 local uv = require "rille.uv"
 
 local terminal = {}
@@ -39,11 +40,13 @@ function terminal.clean(text)
 end
 
 
---- Writes a piece of the answer, at once.
+--- Writes a piece of the answer, at once. Raises a failure when nobody reads it any more, which
+--- ends the run.
 ---@param text string
 function terminal.answer(text)
-  io.stdout:write(terminal.is_tty(1) and terminal.clean(text) or text)
-  io.stdout:flush()
+  local written, message = io.stdout:write(terminal.is_tty(1) and terminal.clean(text) or text)
+  if written then written, message = io.stdout:flush() end
+  if not written then error(failure.new("connection", "stdout: " .. tostring(message)), 0) end
 end
 
 
