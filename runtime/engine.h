@@ -15,7 +15,8 @@ struct rl_task {
     struct rl_engine *engine;
     lua_State *thread;
     enum rl_task_state state;
-    struct rl_op end; /* completed when the task has ended */
+    struct rl_op end;       /* completed when the task has ended */
+    struct rl_op childless; /* completed when the last of its children has */
 
     struct rl_op *op;                          /* what it is parked on; NULL: only on time */
     struct rl_task *next_waiter, *prev_waiter; /* siblings in op->waiters */

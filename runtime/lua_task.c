@@ -171,6 +171,25 @@ static int l_parent(lua_State *L)
 }
 
 
+static int k_childless(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)L;
+    (void)status;
+    (void)ctx;
+    return 0;
+}
+
+
+/* core.childless(): until all that the calling task has spawned has ended */
+static int l_childless(lua_State *L)
+{
+    struct rl_task *task = rl_task_running(L, rl_engine_of(L));
+    if (task == NULL)
+        return luaL_error(L, "core.childless: only inside a task");
+    return rl_park(L, rl_task_childless(task), -1, 0, k_childless);
+}
+
+
 static int k_run(lua_State *L, int status, lua_KContext ctx)
 {
     (void)L;
@@ -252,7 +271,8 @@ static int l_wait(lua_State *L)
 
 static const luaL_Reg functions[] = {
     {"spawn", l_spawn}, {"running", l_running}, {"sleep", l_sleep},   {"now", l_now},
-    {"run", l_run},     {"op", l_op},           {"switch", l_switch}, {NULL, NULL},
+    {"run", l_run},     {"op", l_op},           {"switch", l_switch}, {"childless", l_childless},
+    {NULL, NULL},
 };
 
 static const luaL_Reg task_methods[] = {

@@ -593,7 +593,9 @@ int rille_exec(struct rille *rt, int argc, char **argv)
     rl_shield_lower(&shield);
     if (status >= 0)
         return status;
+    snprintf(rt->warning, sizeof(rt->warning), "rille: %s", rt->error);
     if (rt->options.log != NULL)
-        rt->options.log(rt->options.log_user, RILLE_LOG_ERROR, rt->error);
+        rt->options.log(rt->options.log_user, RILLE_LOG_ERROR, rt->warning);
+    rt->warning[0] = '\0';
     return 1;
 }

@@ -14,6 +14,18 @@
 
 /* ------------------------------------------------------------------ the end of a task */
 
+static void join_parent(struct rl_task *task, struct rl_task *parent)
+{
+    task->parent = parent;
+    if (parent == NULL)
+        return;
+    task->next_child = parent->children;
+    if (task->next_child != NULL)
+        task->next_child->prev_child = task;
+    parent->children = task;
+}
+
+
 static void leave_parent(struct rl_task *task)
 {
     if (task->prev_child != NULL)
@@ -22,6 +34,8 @@ static void leave_parent(struct rl_task *task)
         task->parent->children = task->next_child;
     if (task->next_child != NULL)
         task->next_child->prev_child = task->prev_child;
+    if (task->parent != NULL && task->parent->children == NULL)
+        rl_op_complete(&task->parent->childless);
     task->parent = task->next_child = task->prev_child = NULL;
 }
 
@@ -41,8 +55,10 @@ static void end_task(struct rl_task *task, enum rl_task_state state)
 {
     task->state = state;
     task->engine->tasks--;
-    while (task->children != NULL)
-        leave_parent(task->children);
+    for (struct rl_task *child = task->children; child != NULL; child = task->children) {
+        leave_parent(child);
+        join_parent(child, task->parent);
+    }
     leave_parent(task);
     if (task->timer_open && !uv_is_closing((uv_handle_t *)&task->timer))
         uv_close((uv_handle_t *)&task->timer, on_task_timer_closed);
@@ -188,7 +204,7 @@ void rl_task_start(lua_State *L, struct rl_task *task)
 /* What a task starts has no longer to run than the task. */
 static void inherit_deadline(lua_State *L, struct rl_task *task)
 {
-    if (task->parent->deadline_ns == 0)
+    if (task->parent == NULL || task->parent->deadline_ns == 0)
         return;
     task->deadline_ns = task->parent->deadline_ns;
     rl_task_push(L, task);
@@ -221,14 +237,8 @@ struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine, int nargs)
     lua_insert(L, -nargs - 2);
     lua_xmove(L, thread, nargs + 1);
 
-    task->parent = engine->running;
-    if (task->parent != NULL) {
-        inherit_deadline(L, task);
-        task->next_child = task->parent->children;
-        if (task->next_child != NULL)
-            task->next_child->prev_child = task;
-        task->parent->children = task;
-    }
+    join_parent(task, engine->running);
+    inherit_deadline(L, task);
     engine->tasks++;
     rl_engine_queue(task);
     return task;
@@ -238,6 +248,13 @@ struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine, int nargs)
 struct rl_task *rl_task_check(lua_State *L, int index)
 {
     return *(struct rl_task **)luaL_checkudata(L, index, "rille.Task");
+}
+
+
+struct rl_op *rl_task_childless(struct rl_task *task)
+{
+    task->childless.done = task->children == NULL;
+    return &task->childless;
 }
 
 

@@ -11,7 +11,7 @@
  *
  * Cancelling a task wakes it with a failure raised at its await. Code that catches it has
  * RL_GRACE_MS to clean up; then the coroutine is closed. Tasks spawned by a cancelled task are
- * cancelled with it.
+ * cancelled with it; those of a task that ends belong to the one that spawned it.
  */
 #ifndef RL_TASK_H
 #define RL_TASK_H
@@ -104,6 +104,10 @@ struct rl_op *rl_task_end(struct rl_task *task);
 
 /* The task that spawned it; NULL when there was none, or when either has ended. */
 struct rl_task *rl_task_parent(const struct rl_task *task);
+
+/* Completed when the last task that this one has spawned or inherited has ended; done when there is
+ * none. */
+struct rl_op *rl_task_childless(struct rl_task *task);
 
 /* Cancels the task and those it spawned, with the failure (any value) at stack index <reason>. */
 void rl_task_cancel(lua_State *L, struct rl_task *task, int reason);

@@ -157,6 +157,18 @@ describe("task:cancel", function()
     end
   end))
 
+  it("reaches what a finished task has left behind, through the one that spawned it", async(function()
+    local left
+    local outer = core.spawn(function()
+      core.spawn(function() left = core.spawn(function() core.sleep(60) end) end)
+      core.sleep(60)
+    end)
+    core.sleep(0.005)
+    outer:cancel()
+    assert.equal("cancelled", select(2, left:join()).code)
+    outer:join()
+  end))
+
   it("leaves alone what a finished task has spawned", async(function()
     local child
     local parent = core.spawn(function() child = core.spawn(function() core.sleep(0.02) return 1 end) end)
@@ -335,6 +347,21 @@ describe("core.running", function()
     assert.is_true(task:join())
     local inside = core.spawn(function() return coroutine.wrap(core.running)() end)
     assert.is_nil(inside:join())
+  end)
+end)
+
+describe("core.childless", function()
+  it("waits until what the task has spawned has ended, and theirs", async(function()
+    local done = 0
+    core.spawn(function() core.spawn(function() core.sleep(0.01) done = done + 1 end) end)
+    for i = 1, 3 do core.spawn(function() core.sleep(0.002 * i) done = done + 1 end) end
+    core.childless()
+    assert.equal(4, done)
+    core.childless()
+  end))
+
+  it("is for tasks only", function()
+    assert.has_error(core.childless)
   end)
 end)
 

@@ -80,6 +80,10 @@ function Op:complete(...) end
 ---@return any ...
 function Op:wait(seconds) end
 
+--- Waits until every task that the calling one has spawned, or inherited from those, has ended.
+---@async
+function core.childless() end
+
 --- Turns the loop until no task is left and nothing keeps the loop alive (the end of a script).
 function core.run() end
 
