@@ -593,7 +593,7 @@ int rille_exec(struct rille *rt, int argc, char **argv)
     rl_shield_lower(&shield);
     if (status >= 0)
         return status;
-    snprintf(rt->warning, sizeof(rt->warning), "rille: %s", rt->error);
+    snprintf(rt->warning, sizeof(rt->warning), "rille: %.500s", rt->error);
     if (rt->options.log != NULL)
         rt->options.log(rt->options.log_user, RILLE_LOG_ERROR, rt->warning);
     rt->warning[0] = '\0';
