@@ -126,6 +126,7 @@ describe("rille.schema.compile, wrong arguments", function()
     { "a pattern that is no text", { pattern = 5 }, "pattern: a string expected" },
     { "a format that is no text", { format = 5 }, "format: a string expected" },
     { "an enum that is no list", { enum = "a" }, "enum: a list expected" },
+    { "an enum that is an object", { enum = { a = 1 } }, "enum: a list expected" },
     { "required that is no list", { required = true }, "required: a list of property names expected" },
     { "required with a number", { required = { 5 } }, "required: a list of property names expected" },
     { "properties that are a list", { properties = { "a" } }, "properties: an object expected" },

@@ -111,7 +111,10 @@ end)
 
 describe("rille.Schema:strict, what it cannot express", function()
   local rows = {
-    { { type = "array", items = { type = "string" } }, "$: the root has to be an object, not a choice" },
+    { { type = "array", items = { type = "string" } }, "$: the root has to be an object, not a choice and no reference" },
+    { { type = "object", ["$ref"] = "#/$defs/a", ["$defs"] = { a = true } }, "$: the root has to be an object" },
+    { { type = "object", properties = { a = { ["$ref"] = "#x" } }, ["$defs"] = { b = { ["$anchor"] = "x", type = "string" } } },
+      "$: a $ref names what strict mode has no place for" },
     { { anyOf = { { type = "object" } }, type = "object" }, "$: the root has to be an object, not a choice" },
     { true, "$: the root has to be an object, not a choice" },
     { { type = "object", additionalProperties = { type = "string" }, properties = {} }, "$: additionalProperties" },

@@ -87,7 +87,7 @@ local function count_argument(schema, keyword, default, compiler)
   if not value.is_integer(count) or count < 0 then
     compiler:fail(keyword .. ": an integer of 0 or more expected")
   end
-  return count
+  return math.tointeger(count) or math.maxinteger
 end
 
 

@@ -61,7 +61,7 @@ end
 
 
 assertions.any["enum"] = function(list, _, compiler)
-  if type(list) ~= "table" then compiler:fail("enum: a list expected") end
+  if not value.is_array(list) then compiler:fail("enum: a list expected") end
   local parts = enum_parts(list)
   local expected = explain.join(parts.texts)
   if #list > 1 then expected = "one of " .. expected end
@@ -100,7 +100,7 @@ local function numeric(keyword, words, fits)
     local expected = words .. " " .. explain.json(limit)
     return function(v)
       if not fits(v, limit) then
-        return mismatch("number " .. expected, v,
+        return mismatch(expected, v,
           ("must be %s, got %s"):format(expected, explain.json(v)))
       end
     end
@@ -135,7 +135,7 @@ local function counted(kind, keyword, count, below, unit)
     if not value.is_integer(limit) or limit < 0 then
       compiler:fail(keyword .. ": an integer of 0 or more expected")
     end
-    limit = math.tointeger(limit)
+    limit = math.tointeger(limit) or math.maxinteger
     local expected = ("%s %d %s%s"):format(word, limit, unit, limit == 1 and "" or "s")
     if unit == "property" and limit ~= 1 then expected = ("%s %d properties"):format(word, limit) end
     return function(v)

@@ -150,6 +150,7 @@ end
 
 function convert(self, schema)
   if type(schema) == "table" and schema["$ref"] ~= nil then
+    self.refers = true
     return value.object({ { "$ref", schema["$ref"] } })
   end
   check_shape(self, schema)
@@ -172,6 +173,14 @@ function convert(self, schema)
 end
 
 
+--- What a reference names may have been dropped, or stand elsewhere now.
+local function check_references(self, converted)
+  if not self.refers then return end
+  local ok = pcall(require("rille.schema.compile"), converted)
+  if not ok then refuse(self, "a $ref names what strict mode has no place for") end
+end
+
+
 --- The strict form of a JSON Schema, in new tables.
 ---@param schema table
 ---@return table? strict
@@ -179,10 +188,13 @@ end
 local function strict(schema)
   local self = { path = { "$" }, depth = 0, properties = 0, enums = 0, characters = 0 }
   local ok, result = pcall(function()
-    if type(schema) ~= "table" or schema.type ~= "object" or schema.anyOf or schema.oneOf then
-      refuse(self, "the root has to be an object, not a choice")
+    if type(schema) ~= "table" or schema.type ~= "object" or schema.anyOf or schema.oneOf
+      or schema["$ref"] ~= nil then
+      refuse(self, "the root has to be an object, not a choice and no reference")
     end
-    return convert(self, schema)
+    local converted = convert(self, schema)
+    check_references(self, converted)
+    return converted
   end)
   if ok then return result end
   if type(result) ~= "table" or not result.strict then error(result, 0) end
