@@ -256,9 +256,10 @@ function core.sse(max_bytes) end
 
 -- ---------------------------------------------------------------- small things
 
---- A compiled regular expression (PCRE2, UTF-8): what JSON Schema's `pattern` needs.
+--- A compiled regular expression (PCRE2, UTF-8): what JSON Schema's `pattern` needs. Matching is bounded: `find`
+--- gives nil and a failure when a pattern costs too much.
 ---@param pattern string
----@return {find: fun(self, subject: string): boolean}? regex
+---@return {find: fun(self, subject: string): boolean?, rille.Failure?}? regex
 ---@return rille.Failure? failure
 function core.regex(pattern) end
 
