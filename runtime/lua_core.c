@@ -151,7 +151,8 @@ static int call_luv_callback(lua_State *L, int nargs, int nresults, int flags)
 static int open_luv(lua_State *L)
 {
     lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-    lua_State *main = lua_tothread(L, -1); /* luv calls back on the state it was given: one that lasts */
+    lua_State *main =
+        lua_tothread(L, -1); /* luv calls back on the state it was given: one that lasts */
     luv_set_loop(main, rl_engine_loop(rl_engine_of(L)));
     luv_set_callback(main, call_luv_callback);
     return luaopen_luv(L);

@@ -29,7 +29,9 @@ int main(void)
 {
     int door_is_open = 0;
     rille *rt = rille_open(NULL);
-    rille_tool door = {.name = "open_door", .description = "Opens the door.", .run = open_door,
+    rille_tool door = {.name = "open_door",
+                       .description = "Opens the door.",
+                       .run = open_door,
                        .user = &door_is_open};
     rille_tool_add(rt, &door);
     rille_agent *guard = rille_agent_open(

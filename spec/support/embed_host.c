@@ -1,4 +1,5 @@
-/* embed_host.c -- a C host that does what hosts do, and what they should not; embed_spec.lua runs it.
+/* embed_host.c -- a C host that does what hosts do, and what they should not; embed_spec.lua runs
+ * it.
  *
  *     embed_host BASE_URL CASE     prints what happened; exits with 0 when every check held
  */
@@ -84,8 +85,12 @@ static void open_host(struct host *host, const char *base_url, rille_tool_run *r
     memset(host, 0, sizeof(*host));
     host->rt = rille_open(NULL);
     CHECK(host->rt != NULL);
-    rille_tool tool = {.name = "get_weather", .description = "Weather.", .parameters = parameters,
-                       .run = run, .user = host, .approve = approve};
+    rille_tool tool = {.name = "get_weather",
+                       .description = "Weather.",
+                       .parameters = parameters,
+                       .run = run,
+                       .user = host,
+                       .approve = approve};
     CHECK(rille_tool_add(host->rt, &tool) == RILLE_OK);
     snprintf(options, sizeof(options), "{\"model\":\"m\",\"base_url\":\"%s\",\"api_key\":\"k\"}",
              base_url);
@@ -254,7 +259,8 @@ static void case_memory(const char *url)
         rille *rt = rille_open(&(rille_options){.max_memory = ceiling});
         if (rt == NULL)
             continue;
-        rille_agent *agent = rille_agent_open(rt, "{\"model\":\"m\",\"base_url\":\"http://127.0.0.1:9\"}");
+        rille_agent *agent =
+            rille_agent_open(rt, "{\"model\":\"m\",\"base_url\":\"http://127.0.0.1:9\"}");
         if (agent == NULL)
             CHECK(rille_error(rt)[0] != '\0');
         rille_run *run = rille_agent_send(agent, "Hello?", NULL, NULL);
