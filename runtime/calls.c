@@ -1,4 +1,5 @@
-/* calls.c -- walk 7: which call does a delta belong to? See calls.h; calls_end.c makes the result. */
+/* calls.c -- walk 7: which call does a delta belong to? See calls.h; calls_end.c makes the result.
+ */
 #include "calls.h"
 
 #include "buf.h"
@@ -305,8 +306,8 @@ static int take_extras(struct rl_call *call, const struct piece *piece, struct r
 {
     static const char *const outer[] = {"index", "id", "type", "function", "custom", NULL};
     static const char *const inner[] = {"name", "arguments", "input", NULL};
-    static const char *const flat[] = {"index",     "id",    "type", "function", "custom", "name",
-                                       "arguments", "input", NULL};
+    static const char *const flat[] = {"index", "id",        "type",  "function", "custom",
+                                       "name",  "arguments", "input", NULL};
     if (piece->body == piece->element)
         return take_unknown(&call->members, piece->element, flat, room);
     int rc = take_unknown(&call->inner, piece->body, inner, room);

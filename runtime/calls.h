@@ -1,7 +1,9 @@
-/* calls.h -- walk 7: the tool calls of one choice, joined from deltas that servers number as they like.
+/* calls.h -- walk 7: the tool calls of one choice, joined from deltas that servers number as they
+ * like.
  *
  * An index is a key, never a size; an id or a name may be missing, late, repeated, split or
- * unstable. The decision table is the wire contract's (section 2.4 a to c); the order of its tests matters.
+ * unstable. The decision table is the wire contract's (section 2.4 a to c); the order of its tests
+ * matters.
  */
 #ifndef RL_CALLS_H
 #define RL_CALLS_H
@@ -47,24 +49,29 @@ void rl_calls_free(struct rl_calls *calls);
 /* What one call holds. */
 void rl_call_free(struct rl_call *call);
 
-/* Moves <call> to the end of <calls>. Returns 0, RL_ENOMEM or RL_ETOOBIG, and then leaves it to the caller. */
+/* Moves <call> to the end of <calls>. Returns 0, RL_ENOMEM or RL_ETOOBIG, and then leaves it to the
+ * caller. */
 int rl_calls_push(struct rl_calls *calls, const struct rl_call *call);
 
-/* Takes one element of `tool_calls` (members are moved out of it; anything but an object is ignored).
- * <is_whole>: it stands in a plain message, so it is a call of its own. Returns 0, RL_ENOMEM or RL_ETOOBIG. */
+/* Takes one element of `tool_calls` (members are moved out of it; anything but an object is
+ * ignored). <is_whole>: it stands in a plain message, so it is a call of its own. Returns 0,
+ * RL_ENOMEM or RL_ETOOBIG. */
 int rl_calls_take(struct rl_calls *calls, cJSON *element, bool is_whole, struct rl_room *room);
 
-/* The end: drops empty calls, sorts, tidies the arguments, gives every call an id. Returns as above. */
+/* The end: drops empty calls, sorts, tidies the arguments, gives every call an id. Returns as
+ * above. */
 int rl_calls_finish(struct rl_calls *calls, struct rl_ids *ids, struct rl_room *room);
 
 /* Are the arguments of all calls JSON? (Custom input is free text.) */
 bool rl_calls_are_valid(const struct rl_calls *calls);
 
-/* After finish: a new array in the form of the wire; members are moved out of <calls>. NULL without memory. */
+/* After finish: a new array in the form of the wire; members are moved out of <calls>. NULL without
+ * memory. */
 cJSON *rl_calls_build(struct rl_calls *calls);
 
-/* The text of `arguments` however it came: a string as it is, null and absence as "", anything else as compact JSON.
- * <carried> points into <item> or <scratch>. Returns 0 or the status of <scratch>. */
+/* The text of `arguments` however it came: a string as it is, null and absence as "", anything else
+ * as compact JSON. <carried> points into <item> or <scratch>. Returns 0 or the status of <scratch>.
+ */
 int rl_calls_argument_text(const cJSON *item, struct rl_buf *scratch, struct rl_span *carried);
 
 /* Adds what <piece> says to <*name>: names come once, repeated, growing, or in two halves. */

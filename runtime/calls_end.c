@@ -1,11 +1,12 @@
 /* calls_end.c -- walk 7: from collected calls to the calls of the message. See calls.h.
  *
- * Runs once, when the reply has ended: only then is it known that arguments are not a prefix of more.
+ * Runs once, when the reply has ended: only then is it known that arguments are not a prefix of
+ * more.
  */
 #include "calls.h"
 
 #include "err.h"
-#include "json.h"
+#include "tree.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +81,8 @@ static int push_sibling(struct rl_calls *out, const struct rl_call *call, struct
 }
 
 
-/* Moves <call> to <out>; its arguments are <values>, the first one for itself, one call for each other. */
+/* Moves <call> to <out>; its arguments are <values>, the first one for itself, one call for each
+ * other. */
 static int push_split(struct rl_calls *out, struct rl_call *call, const struct rl_span *values,
                       size_t count, struct rl_room *room)
 {
@@ -98,9 +100,10 @@ static int push_split(struct rl_calls *out, struct rl_call *call, const struct r
 }
 
 
-/* Moves <call> to <out> with arguments that can be used, if there is a way; as at most <max> calls. */
-static int push_tidy(struct rl_calls *out, struct rl_call *call, struct rl_span *values,
-                     size_t max, struct rl_room *room)
+/* Moves <call> to <out> with arguments that can be used, if there is a way; as at most <max> calls.
+ */
+static int push_tidy(struct rl_calls *out, struct rl_call *call, struct rl_span *values, size_t max,
+                     struct rl_room *room)
 {
     static const struct rl_span nothing = {"{}", 2};
     if (!call->is_custom && rl_arguments_are_empty(&call->arguments)) {
@@ -212,21 +215,15 @@ static bool give_text(cJSON *object, const char *name, cJSON **text, const char 
 {
     cJSON *item = *text != NULL ? *text : cJSON_CreateString(otherwise);
     *text = NULL;
-    if (item != NULL && cJSON_AddItemToObject(object, name, item))
-        return true;
-    cJSON_Delete(item);
-    return false;
+    return rl_tree_put(object, name, item);
 }
 
 
-static bool give_object(cJSON *object, const char *name, cJSON **member)
+static bool give_inner(struct rl_call *call, const char *kind)
 {
-    if (*member == NULL)
-        *member = cJSON_CreateObject();
-    if (*member == NULL || !cJSON_AddItemToObject(object, name, *member))
-        return false;
-    *member = NULL;
-    return true;
+    cJSON *inner = call->inner;
+    call->inner = NULL;
+    return rl_tree_put(call->members, kind, inner);
 }
 
 
@@ -242,8 +239,9 @@ static bool build_call(struct rl_call *call)
            give_text(call->members, "id", &call->id, "") &&
            give_text(call->members, "type", &call->type, kind) &&
            give_text(call->inner, "name", &call->name, "") &&
-           give_text(call->inner, call->is_custom ? "input" : "arguments", &call->arguments.text, "") &&
-           give_object(call->members, kind, &call->inner);
+           give_text(call->inner, call->is_custom ? "input" : "arguments", &call->arguments.text,
+                     "") &&
+           give_inner(call, kind);
 }
 
 

@@ -2,18 +2,9 @@
 #include "canonical.h"
 
 #include "json.h"
+#include "tree.h"
 
 #include <string.h>
-
-
-/* Adds <item> as member <name>; takes it. False when it is NULL, that is without memory. */
-static bool put(cJSON *object, const char *name, cJSON *item)
-{
-    if (item != NULL && cJSON_AddItemToObject(object, name, item))
-        return true;
-    cJSON_Delete(item);
-    return false;
-}
 
 
 static cJSON *copy_or_null(const cJSON *item, bool is_usable)
@@ -62,13 +53,16 @@ static bool put_choice(cJSON *choices, const struct rl_message *message, size_t 
     cJSON_AddItemToArray(choices, choice);
     const cJSON *logprobs = rl_json_get(entry, "logprobs");
     const char *reasoning = rl_message_reasoning(message, i);
-    return put(choice, "index", cJSON_Duplicate(rl_json_get(entry, "index"), true)) &&
-           put(choice, "finish_reason", cJSON_Duplicate(rl_json_get(entry, "finish_reason"), true)) &&
-           put(choice, "effective_finish_reason",
-               cJSON_CreateString(rl_message_effective(message, i))) &&
-           put(choice, "message", copy_message(rl_json_get(entry, "message"))) &&
-           (!cJSON_IsObject(logprobs) || put(choice, "logprobs", cJSON_Duplicate(logprobs, true))) &&
-           (reasoning[0] == '\0' || put(choice, "reasoning_text", cJSON_CreateString(reasoning)));
+    return rl_tree_put(choice, "index", cJSON_Duplicate(rl_json_get(entry, "index"), true)) &&
+           rl_tree_put(choice, "finish_reason",
+                       cJSON_Duplicate(rl_json_get(entry, "finish_reason"), true)) &&
+           rl_tree_put(choice, "effective_finish_reason",
+                       cJSON_CreateString(rl_message_effective(message, i))) &&
+           rl_tree_put(choice, "message", copy_message(rl_json_get(entry, "message"))) &&
+           (!cJSON_IsObject(logprobs) ||
+            rl_tree_put(choice, "logprobs", cJSON_Duplicate(logprobs, true))) &&
+           (reasoning[0] == '\0' ||
+            rl_tree_put(choice, "reasoning_text", cJSON_CreateString(reasoning)));
 }
 
 
@@ -107,15 +101,15 @@ cJSON *rl_canonical(const struct rl_message *message)
     const cJSON *usage = rl_json_get(completion, "usage");
     cJSON *canonical = cJSON_CreateObject();
     bool ok = canonical != NULL &&
-              put(canonical, "error", copy_error(rl_message_error(message))) &&
-              put(canonical, "complete", cJSON_CreateBool(rl_message_complete(message))) &&
-              put(canonical, "done", cJSON_CreateBool(rl_message_done(message)));
+              rl_tree_put(canonical, "error", copy_error(rl_message_error(message))) &&
+              rl_tree_put(canonical, "complete", cJSON_CreateBool(rl_message_complete(message))) &&
+              rl_tree_put(canonical, "done", cJSON_CreateBool(rl_message_done(message)));
     for (size_t i = 0; ok && i < sizeof(names) / sizeof(names[0]); i++) {
         const cJSON *item = rl_json_get(completion, names[i]);
-        ok = put(canonical, names[i], copy_or_null(item, says_something(item)));
+        ok = rl_tree_put(canonical, names[i], copy_or_null(item, says_something(item)));
     }
     ok = ok && put_choices(canonical, message) &&
-         put(canonical, "usage", copy_or_null(usage, cJSON_IsObject(usage)));
+         rl_tree_put(canonical, "usage", copy_or_null(usage, cJSON_IsObject(usage)));
     if (ok)
         return canonical;
     cJSON_Delete(canonical);

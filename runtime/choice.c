@@ -4,6 +4,7 @@
 #include "err.h"
 #include "extras.h"
 #include "json.h"
+#include "tree.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,9 +32,9 @@ void rl_choice_free(struct rl_choice *choice)
 {
     if (choice == NULL)
         return;
-    cJSON *const owned[] = {choice->entry,    choice->message,       choice->role,
-                            choice->content,  choice->refusal,       choice->thinking,
-                            choice->details,  choice->finish_reason, choice->function_name,
+    cJSON *const owned[] = {choice->entry,        choice->message,       choice->role,
+                            choice->content,      choice->refusal,       choice->thinking,
+                            choice->details,      choice->finish_reason, choice->function_name,
                             choice->audio.members};
     for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++)
         cJSON_Delete(owned[i]);
@@ -86,7 +87,8 @@ static bool is_known(const char *name)
 }
 
 
-/* Content filter results, native reasons, whatever: the last one wins; of a body, the first one stays as sent. */
+/* Content filter results, native reasons, whatever: the last one wins; of a body, the first one
+ * stays as sent. */
 static int take_members(struct rl_choice *choice, cJSON *item, bool is_body,
                         struct rl_gather *gather)
 {
@@ -104,8 +106,8 @@ static int take_members(struct rl_choice *choice, cJSON *item, bool is_body,
 }
 
 
-/* Deltas are joined. A whole message counts in a body, and in a stream as long as nothing else came: some servers
- * repeat the whole text at the end, some in every chunk. */
+/* Deltas are joined. A whole message counts in a body, and in a stream as long as nothing else
+ * came: some servers repeat the whole text at the end, some in every chunk. */
 static int take_text(struct rl_choice *choice, cJSON *item, bool is_body, struct rl_gather *gather)
 {
     cJSON *delta = rl_json_get(item, "delta");
@@ -220,21 +222,6 @@ const char *rl_choice_effective(const struct rl_choice *choice)
 }
 
 
-/* Puts <item>, which is taken, over or among the members of <object>. False without memory or when NULL. */
-static bool put(cJSON *object, const char *name, cJSON *item)
-{
-    cJSON *old = rl_json_get(object, name);
-    bool ok = item != NULL;
-    if (ok && old != NULL)
-        ok = cJSON_ReplaceItemInObjectCaseSensitive(object, name, item);
-    else if (ok)
-        ok = cJSON_AddItemToObject(object, name, item);
-    if (!ok)
-        cJSON_Delete(item);
-    return ok;
-}
-
-
 /* Hands out a member of the choice. */
 static cJSON *move(cJSON **item)
 {
@@ -260,18 +247,20 @@ static bool has_other_than_text(const struct rl_choice *choice)
 static bool build_content(struct rl_choice *choice)
 {
     if (!rl_text_any(choice->content) && has_other_than_text(choice))
-        return put(choice->message, "content", cJSON_CreateNull());
-    return put(choice->message, "content", move_or_text(&choice->content, ""));
+        return rl_tree_put(choice->message, "content", cJSON_CreateNull());
+    return rl_tree_put(choice->message, "content", move_or_text(&choice->content, ""));
 }
 
 
 static bool build_function(struct rl_choice *choice)
 {
     cJSON *function = cJSON_CreateObject();
-    bool ok = function != NULL && put(function, "name", move_or_text(&choice->function_name, "")) &&
-              put(function, "arguments", move_or_text(&choice->function_arguments.text, ""));
+    bool ok =
+        function != NULL &&
+        rl_tree_put(function, "name", move_or_text(&choice->function_name, "")) &&
+        rl_tree_put(function, "arguments", move_or_text(&choice->function_arguments.text, ""));
     if (ok)
-        return put(choice->message, "function_call", function);
+        return rl_tree_put(choice->message, "function_call", function);
     cJSON_Delete(function);
     return false;
 }
@@ -280,15 +269,16 @@ static bool build_function(struct rl_choice *choice)
 static bool build_message(struct rl_choice *choice)
 {
     cJSON *message = choice->message;
-    bool ok = build_content(choice) && put(message, "role", move_or_text(&choice->role, "assistant"));
+    bool ok = build_content(choice) &&
+              rl_tree_put(message, "role", move_or_text(&choice->role, "assistant"));
     if (ok && choice->refusal != NULL && (choice->is_whole || rl_text_any(choice->refusal)))
-        ok = put(message, "refusal", move(&choice->refusal));
+        ok = rl_tree_put(message, "refusal", move(&choice->refusal));
     if (ok && choice->calls.len > 0)
-        ok = put(message, "tool_calls", rl_calls_build(&choice->calls));
+        ok = rl_tree_put(message, "tool_calls", rl_calls_build(&choice->calls));
     if (ok && choice->has_function)
         ok = build_function(choice);
     if (ok && choice->audio.members != NULL)
-        ok = put(message, "audio", move(&choice->audio.members));
+        ok = rl_tree_put(message, "audio", move(&choice->audio.members));
     return ok;
 }
 
@@ -301,12 +291,12 @@ static cJSON *move_or_null(cJSON **item)
 
 cJSON *rl_choice_build(struct rl_choice *choice, const char **reasoning)
 {
-    if (!put(choice->entry, "index", rl_json_new_integer(choice->index)) ||
-        !put(choice->entry, "finish_reason", move_or_null(&choice->finish_reason)) ||
+    if (!rl_tree_put(choice->entry, "index", rl_json_new_integer(choice->index)) ||
+        !rl_tree_put(choice->entry, "finish_reason", move_or_null(&choice->finish_reason)) ||
         !build_message(choice))
         return NULL;
     *reasoning = rl_text_of(rl_delta_reasoning(choice));
-    if (!put(choice->entry, "message", move(&choice->message)))
+    if (!rl_tree_put(choice->entry, "message", move(&choice->message)))
         return NULL;
     return move(&choice->entry);
 }

@@ -1,7 +1,9 @@
-/* choice.h -- walk 7: one choice of a reply, from its deltas (or its whole message) to its final form.
+/* choice.h -- walk 7: one choice of a reply, from its deltas (or its whole message) to its final
+ * form.
  *
- * delta.c takes what arrives, choice.c makes what is handed out. Members that nobody specified stay in `entry` and
- * `message`; those of a plain body stand there as sent until build puts the repaired ones over them.
+ * delta.c takes what arrives, choice.c makes what is handed out. Members that nobody specified stay
+ * in `entry` and `message`; those of a plain body stand there as sent until build puts the repaired
+ * ones over them.
  */
 #ifndef RL_CHOICE_H
 #define RL_CHOICE_H
@@ -34,26 +36,26 @@ struct rl_audio {
 };
 
 struct rl_choice {
-    int64_t index;     /* the key it came under */
-    cJSON *entry;      /* members of the choice */
-    cJSON *message;    /* members of its message */
-    cJSON *role;       /* from here to finish_reason: growing texts, NULL while nothing came */
+    int64_t index;  /* the key it came under */
+    cJSON *entry;   /* members of the choice */
+    cJSON *message; /* members of its message */
+    cJSON *role;    /* from here to finish_reason: growing texts, NULL while nothing came */
     cJSON *content;
     cJSON *refusal;
-    cJSON *thinking;   /* of content parts */
-    cJSON *details;    /* of reasoning_details */
+    cJSON *thinking; /* of content parts */
+    cJSON *details;  /* of reasoning_details */
     cJSON *finish_reason;
     struct rl_calls calls;
     cJSON *function_name; /* the old function_call */
     struct rl_arguments function_arguments;
     struct rl_audio audio;
-    size_t told[3];         /* bytes that the observer knows, by rl_delta_kind */
-    int source;             /* which text is told as reasoning, when has_source */
+    size_t told[3]; /* bytes that the observer knows, by rl_delta_kind */
+    int source;     /* which text is told as reasoning, when has_source */
     bool has_source;
     bool has_function;
-    bool is_touched;       /* did anything of substance come? */
-    bool is_whole;         /* a message came, not deltas */
-    bool is_finish_void;   /* "" as finish_reason was followed by more: it means nothing there */
+    bool is_touched;     /* did anything of substance come? */
+    bool is_whole;       /* a message came, not deltas */
+    bool is_finish_void; /* "" as finish_reason was followed by more: it means nothing there */
 };
 
 struct rl_choice *rl_choice_new(int64_t index, size_t max_bytes);
@@ -61,8 +63,8 @@ void rl_choice_free(struct rl_choice *choice);
 
 /* All of these return 0, RL_ENOMEM, RL_ETOOBIG, or what the observer returned. */
 
-/* Takes one element of `choices`; its members are moved out. <is_body>: of a plain body, where `message`
- * counts and an element may continue this choice. */
+/* Takes one element of `choices`; its members are moved out. <is_body>: of a plain body, where
+ * `message` counts and an element may continue this choice. */
 int rl_choice_take(struct rl_choice *choice, cJSON *item, bool is_body, struct rl_gather *gather);
 
 /* Takes a delta, or with <is_whole> a message (delta.c). */
@@ -86,8 +88,9 @@ bool rl_choice_is_finished(const struct rl_choice *choice);
 /* After finish: one of stop length tool_calls content_filter error unknown. Before build. */
 const char *rl_choice_effective(const struct rl_choice *choice);
 
-/* Makes the final object, which the caller owns; only rl_choice_free may follow. Its reasoning text, carried, goes to
- * <reasoning> ("" when none); it lives as long as both the object and the choice. NULL without memory. */
+/* Makes the final object, which the caller owns; only rl_choice_free may follow. Its reasoning
+ * text, carried, goes to <reasoning> ("" when none); it lives as long as both the object and the
+ * choice. NULL without memory. */
 cJSON *rl_choice_build(struct rl_choice *choice, const char **reasoning);
 
 #endif

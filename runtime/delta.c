@@ -1,7 +1,7 @@
 /* delta.c -- walk 7: what one delta adds to its choice. See choice.h.
  *
- * A table by member name; what it does not know goes to extras.c. Types are checked before use: false, null and [] stand
- * for absence in the field.
+ * A table by member name; what it does not know goes to extras.c. Types are checked before use:
+ * false, null and [] stand for absence in the field.
  */
 #include "choice.h"
 
@@ -11,8 +11,8 @@
 
 #include <string.h>
 
-/* Where reasoning may stand, the better source first: members of the message, then content parts, then what
- * reasoning_details say. */
+/* Where reasoning may stand, the better source first: members of the message, then content parts,
+ * then what reasoning_details say. */
 static const char *const reasoning_names[] = {"reasoning_content", "reasoning", "reasoning_text",
                                               "thinking"};
 enum {
@@ -45,7 +45,8 @@ const cJSON *rl_delta_reasoning(const struct rl_choice *choice)
 }
 
 
-/* Tells the observer the new end of <text>; half a surrogate pair waits for its other half, unless <all>. */
+/* Tells the observer the new end of <text>; half a surrogate pair waits for its other half, unless
+ * <all>. */
 static int tell(struct rl_choice *choice, enum rl_delta_kind kind, const cJSON *text, bool all,
                 struct rl_gather *gather)
 {
@@ -64,7 +65,8 @@ static int tell(struct rl_choice *choice, enum rl_delta_kind kind, const cJSON *
 }
 
 
-/* Servers send the same reasoning under two names; what says something first is told, the other is not. */
+/* Servers send the same reasoning under two names; what says something first is told, the other is
+ * not. */
 static const cJSON *told_reasoning(struct rl_choice *choice)
 {
     for (int source = 0; source < SOURCES && !choice->has_source; source++) {
@@ -260,8 +262,8 @@ static const struct {
     const char *name;
     taker *take;
 } takers[] = {
-    {"content", take_content},     {"role", take_role},   {"tool_calls", take_calls},
-    {"refusal", take_refusal},     {"audio", take_audio}, {"function_call", take_function},
+    {"content", take_content}, {"role", take_role},   {"tool_calls", take_calls},
+    {"refusal", take_refusal}, {"audio", take_audio}, {"function_call", take_function},
 };
 
 

@@ -1,4 +1,5 @@
-/* error_body.c -- beside the walk: finds the error in a body that may be JSON, events, HTML or text. See reply_error.h. */
+/* error_body.c -- beside the walk: finds the error in a body that may be JSON, events, HTML or
+ * text. See reply_error.h. */
 #include "reply_error.h"
 
 #include "err.h"
@@ -38,7 +39,7 @@ static char take_character(const char **at, const char *end)
     static const struct {
         const char *name;
         char character;
-    } entities[] = {{"&amp;", '&'}, {"&lt;", '<'},   {"&gt;", '>'},
+    } entities[] = {{"&amp;", '&'},  {"&lt;", '<'},   {"&gt;", '>'},
                     {"&quot;", '"'}, {"&#39;", '\''}, {"&nbsp;", ' '}};
     for (size_t i = 0; **at == '&' && i < sizeof(entities) / sizeof(entities[0]); i++) {
         size_t len = strlen(entities[i].name);
@@ -80,53 +81,66 @@ cJSON *rl_reply_error_page(const char *kind, const char *bytes, size_t len)
     rl_buf_init(&title, LONGEST_TITLE);
     if (stop != NULL)
         add_title(&title, start + 1, stop);
-    cJSON *error = title.len > 0 ? rl_reply_error_text(kind, title.data, title.len)
-                                 : rl_reply_error_text(kind, page.at, page.len);
+    cJSON *error = NULL;
+    if (title.status != RL_ENOMEM)
+        error = title.len > 0 ? rl_reply_error_text(kind, title.data, title.len)
+                              : rl_reply_error_text(kind, page.at, page.len);
     rl_buf_free(&title);
     return error;
 }
 
 
-/* Keeps the first event that holds a JSON object or array. */
-static int on_event(void *owner, const struct rl_sse_event *event)
+/* What a search for JSON has found. */
+struct search {
+    cJSON *payload;
+    int code; /* RL_ENOMEM when it could not be parsed for want of memory */
+};
+
+
+/* Parses <text>, and keeps the tree if it is one that can say something. */
+static bool is_found(struct search *search, const char *text, size_t len)
 {
-    cJSON **payload = owner;
-    *payload = rl_json_parse(event->data, event->data_len, NULL, 0, NULL);
-    if (cJSON_IsObject(*payload) || cJSON_IsArray(*payload))
-        return 1;
-    cJSON_Delete(*payload);
-    *payload = NULL;
-    return 0;
+    struct rl_err err = {0};
+    search->payload = rl_json_parse(text, len, NULL, 0, &err);
+    if (err.code == RL_ENOMEM)
+        search->code = RL_ENOMEM;
+    if (cJSON_IsObject(search->payload) || cJSON_IsArray(search->payload) ||
+        rl_json_text(search->payload) != NULL)
+        return true;
+    cJSON_Delete(search->payload);
+    search->payload = NULL;
+    return false;
 }
 
 
-/* The JSON in a body that was sent as events; NULL when there is none. */
-static cJSON *payload_of_events(const char *bytes, size_t len)
+static int on_event(void *owner, const struct rl_sse_event *event)
 {
-    cJSON *payload = NULL;
+    return is_found(owner, event->data, event->data_len);
+}
+
+
+/* The JSON in a body that was sent as events. */
+static void search_events(struct search *search, struct rl_span body)
+{
     struct rl_sse sse;
-    rl_sse_init(&sse, len + 1, on_event, &payload);
-    if (rl_sse_feed(&sse, bytes, len) == 0)
-        rl_sse_finish(&sse);
+    rl_sse_init(&sse, body.len + 1, on_event, search);
+    int rc = rl_sse_feed(&sse, body.at, body.len);
+    if (rc == RL_OK)
+        rc = rl_sse_finish(&sse);
+    if (rc == RL_ENOMEM)
+        search->code = RL_ENOMEM;
     rl_sse_free(&sse);
-    return payload;
 }
 
 
 /* The JSON of an error body: all of it, its first value, or the first one among events. */
-static cJSON *payload_of(const char *bytes, size_t len)
+static void search_body(struct search *search, struct rl_span body)
 {
-    cJSON *payload = rl_json_parse(bytes, len, NULL, 0, NULL);
-    size_t first = payload == NULL && len > 0 ? rl_json_first(bytes, len) : 0;
-    if (first > 0 && (bytes[0] == '{' || bytes[0] == '['))
-        payload = rl_json_parse(bytes, first, NULL, 0, NULL);
-    if (payload == NULL)
-        payload = payload_of_events(bytes, len);
-    bool says = cJSON_IsObject(payload) || cJSON_IsArray(payload) || rl_json_text(payload) != NULL;
-    if (says)
-        return payload;
-    cJSON_Delete(payload);
-    return NULL;
+    if (is_found(search, body.at, body.len))
+        return;
+    bool is_json = rl_span_starts(body, "{") || rl_span_starts(body, "[");
+    if (!is_json || !is_found(search, body.at, rl_json_first(body.at, body.len)))
+        search_events(search, body);
 }
 
 
@@ -148,10 +162,15 @@ static cJSON *error_of(struct rl_span body)
     static const char kind[] = "http_error";
     if (rl_span_starts(body, "<"))
         return rl_reply_error_page(kind, body.at, body.len);
-    cJSON *payload = payload_of(body.at, body.len);
-    if (payload == NULL)
+    struct search search = {0};
+    search_body(&search, body);
+    if (search.code == RL_ENOMEM) {
+        cJSON_Delete(search.payload);
+        return NULL;
+    }
+    if (search.payload == NULL)
         return rl_reply_error_text(kind, body.at, body.len);
-    cJSON *error = rl_reply_error_json(kind, payload);
+    cJSON *error = rl_reply_error_json(kind, search.payload);
     if (error == NULL || !says_nothing(error))
         return error;
     cJSON_Delete(error);

@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Look-ups in cJSON are linear: an object that is searched again and again has no more members than this, and an
- * indexed item is searched among this many last ones. */
+/* Look-ups in cJSON are linear: an object that is searched again and again has no more members than
+ * this, and an indexed item is searched among this many last ones. */
 enum { MAX_MEMBERS = 1024 };
 
 
@@ -104,7 +104,8 @@ static bool same_text(const cJSON *a, const cJSON *b, const char *name)
 }
 
 
-/* The item of <array> that <piece> continues: equal index, and equal type and id where both have one. */
+/* The item of <array> that <piece> continues: equal index, and equal type and id where both have
+ * one. */
 static cJSON *find_indexed(cJSON *array, const cJSON *piece)
 {
     int64_t wanted;
@@ -124,7 +125,8 @@ static cJSON *find_indexed(cJSON *array, const cJSON *piece)
 }
 
 
-/* Moves the members of <piece> into <item>: fragments are joined, the rest replaced. Deletes <piece>. */
+/* Moves the members of <piece> into <item>: fragments are joined, the rest replaced. Deletes
+ * <piece>. */
 static int merge_indexed(cJSON *item, cJSON *piece, struct rl_room *room)
 {
     int rc = RL_OK;
@@ -143,7 +145,8 @@ static int merge_indexed(cJSON *item, cJSON *piece, struct rl_room *room)
 }
 
 
-/* Moves the items of <more> to the end of <array>, or into the items that they continue. Deletes <more>. */
+/* Moves the items of <more> to the end of <array>, or into the items that they continue. Deletes
+ * <more>. */
 static int append_items(cJSON *array, cJSON *more, struct rl_room *room)
 {
     int rc = RL_OK;
@@ -175,7 +178,8 @@ static int merge_members(cJSON *old, cJSON *item, struct rl_room *room)
 }
 
 
-/* The first array of a member goes the way of the later ones: its own items may continue each other. */
+/* The first array of a member goes the way of the later ones: its own items may continue each
+ * other. */
 static int start_array(cJSON *object, cJSON *item, struct rl_room *room)
 {
     cJSON *items = item->child;

@@ -1,9 +1,9 @@
 /* extras.h -- walk 7: members that no specification names, kept and joined as they come.
  *
- * Servers put reasoning, signatures and citations under names of their own, and some want them back in the
- * next request. In a delta, strings whose name speaks of text are joined, other scalars replaced,
- * objects merged, arrays appended; array items with an `index` are merged with the item of the same index.
- * The wire contract (section 2.4, delta level) is the source of these rules.
+ * Servers put reasoning, signatures and citations under names of their own, and some want them back
+ * in the next request. In a delta, strings whose name speaks of text are joined, other scalars
+ * replaced, objects merged, arrays appended; array items with an `index` are merged with the item
+ * of the same index. The wire contract (section 2.4, delta level) is the source of these rules.
  */
 #ifndef RL_EXTRAS_H
 #define RL_EXTRAS_H
@@ -12,7 +12,8 @@
 
 #include <cjson/cJSON.h>
 
-/* All take the detached, named <item> in every case and return 0, RL_ENOMEM or RL_ETOOBIG. The first two drop nulls. */
+/* All take the detached, named <item> in every case and return 0, RL_ENOMEM or RL_ETOOBIG. The
+ * first two drop nulls. */
 
 /* Adds <item> to <object> as the next fragment of its member. */
 int rl_extras_merge(cJSON *object, cJSON *item, struct rl_room *room);

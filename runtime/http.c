@@ -49,9 +49,11 @@ struct rl_http {
     uint64_t armed_for; /* uv_now; 0: the timer is not set */
     int64_t received;   /* bytes of the decoded body */
     int64_t max_bytes;
-    struct rl_err err; /* set by a callback that made libcurl stop */
-    char detail[CURL_ERROR_SIZE];
+    struct rl_err err; /* set by a callback that made libcurl stop; until then, with code RL_OK, its
+                          message is where libcurl writes its own */
 };
+
+_Static_assert(sizeof(((struct rl_err *)0)->message) >= CURL_ERROR_SIZE, "libcurl writes there");
 
 
 /* ------------------------------------------------------------------ the end */
@@ -112,7 +114,7 @@ static void fail(struct rl_http *http, CURLcode result)
     struct rl_err err = http->err;
     bool in_head = http->clock.phase == RL_HTTP_WAITING;
     if (err.code == RL_OK)
-        rl_http_explain(&err, http->easy, result, in_head, http->detail, http->received);
+        rl_http_explain(&err, http->easy, result, in_head, http->err.message, http->received);
     finish(http, &err);
 }
 
@@ -125,6 +127,8 @@ static void on_end(CURL *easy, CURLcode result)
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &http);
     if (result == CURLE_OK && http->clock.phase < RL_HTTP_RECEIVING)
         result = CURLE_GOT_NOTHING; /* half a head is fine to libcurl */
+    if (result == CURLE_OK)
+        rl_multi_trust(http->pool->multi, easy);
     if (http->clock.phase == RL_HTTP_LINGERING || (result == CURLE_OK && http->err.code == RL_OK))
         finish(http, &none);
     else
@@ -217,7 +221,6 @@ static int on_connected(void *owner, char *peer, char *local, int peer_port, int
     (void)peer_port;
     (void)local_port;
     struct rl_http *http = owner;
-    rl_multi_connected(http->pool->multi, http->easy);
     http->clock.phase = RL_HTTP_WAITING;
     http->clock.sent_at = uv_now(http->pool->loop);
     arm(http);
@@ -335,7 +338,7 @@ static CURLcode dress(struct rl_http *http, const struct rl_http_request *reques
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, http);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, http);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, http);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->detail);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->err.message);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, http->headers);
     return rl_http_set_request(easy, request);
 }

@@ -19,7 +19,7 @@ struct sock {
     bool wanted;     /* does libcurl wait for it? else it rests */
     bool connection; /* opened by on_open_socket, so that on_close_socket ends it, if it was proven
                       */
-    bool proven;     /* has a request gone over it? */
+    bool proven;     /* has a whole response come over it? */
     ino_t inode;     /* of the connection, to recognise it */
 };
 
@@ -443,7 +443,7 @@ void rl_multi_remove(struct rl_shard *shard, CURL *easy)
 }
 
 
-void rl_multi_connected(struct rl_multi *multi, CURL *easy)
+void rl_multi_trust(struct rl_multi *multi, CURL *easy)
 {
     curl_socket_t fd = CURL_SOCKET_BAD;
     if (multi->unproven == 0 || curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK ||

@@ -42,8 +42,9 @@ void rl_multi_adopt(struct rl_multi *multi, CURL *easy);
  */
 struct rl_shard *rl_multi_add(struct rl_multi *multi, CURL *easy, struct rl_err *err);
 
-/* To be called from CURLOPT_PREREQFUNCTION: <easy> has a connection. */
-void rl_multi_connected(struct rl_multi *multi, CURL *easy);
+/* <easy> has ended well: what it used is a connection. Spares a system call each time it is used.
+ */
+void rl_multi_trust(struct rl_multi *multi, CURL *easy);
 
 /* Ends the transfer of <easy>, finished or not. Not inside a callback of libcurl. */
 void rl_multi_remove(struct rl_shard *shard, CURL *easy);

@@ -1,7 +1,8 @@
-/* lua_decode.c -- beside the walk: the decoder without a network, for `rille decode`, specs and recorded bytes.
+/* lua_decode.c -- beside the walk: the decoder without a network, for `rille decode`, specs and
+ * recorded bytes.
  *
- * core.decode, core.sse and core.retry_after. Callbacks of the parsers store C data; Lua values are made when
- * they have returned, so an error in Lua never runs through a parser.
+ * core.decode, core.sse and core.retry_after. Callbacks of the parsers store C data; Lua values are
+ * made when they have returned, so an error in Lua never runs through a parser.
  */
 #include "canonical.h"
 #include "lua_core.h"
@@ -145,7 +146,8 @@ static int on_chunk(void *owner, const cJSON *chunk)
 }
 
 
-/* Feeds <body> in the slices that the list of offsets at <cuts> makes of it; 0: whole. Does not raise. */
+/* Feeds <body> in the slices that the list of offsets at <cuts> makes of it; 0: whole. Does not
+ * raise. */
 static int feed(lua_State *L, struct rl_message *message, const char *body, size_t len, int cuts)
 {
     size_t at = 0;

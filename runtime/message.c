@@ -1,7 +1,7 @@
 /* message.c -- walk 7: bytes -> events or a body -> chunks -> the result. See message.h.
  *
- * The first byte that is not white decides what the bytes are: "{" and "[" begin a JSON document and "<" a page,
- * whatever the content type says; everything else is a stream of events.
+ * The first byte that is not white decides what the bytes are: "{" and "[" begin a JSON document
+ * and "<" a page, whatever the content type says; everything else is a stream of events.
  */
 #include "message.h"
 
@@ -39,11 +39,11 @@ struct rl_message {
     size_t offset;     /* bytes seen while undecided, up to 3 */
     cJSON *completion; /* after finish; belongs to response */
     cJSON *error;
-    int broken;        /* RL_ENOMEM or the observer's value, once feed returned it */
-    bool has_events;   /* did any event come, ignored ones too? */
-    bool is_done;      /* [DONE] came */
-    bool has_ended;    /* nothing more is taken */
-    bool is_finished;  /* finish was called: no byte follows */
+    int broken;       /* RL_ENOMEM or the observer's value, once feed returned it */
+    bool has_events;  /* did any event come, ignored ones too? */
+    bool is_done;     /* [DONE] came */
+    bool has_ended;   /* nothing more is taken */
+    bool is_finished; /* finish was called: no byte follows */
     bool is_complete;
 };
 
@@ -53,7 +53,8 @@ static uint64_t make_seed(const void *address)
 {
     struct timespec now = {0};
     clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec + (uint64_t)(uintptr_t)address;
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec +
+           (uint64_t)(uintptr_t)address;
 }
 
 
@@ -183,7 +184,8 @@ struct rl_message *rl_message_new(const struct rl_message_options *options)
     message->response.n = o->n;
     message->response.max_bytes = max_bytes;
     message->response.gather = (struct rl_gather){
-        .room = {.bytes = 2 * max_bytes, .nodes = NODES}, /* reasoning may be kept under two names */
+        .room = {.bytes = 2 * max_bytes,
+                 .nodes = NODES}, /* reasoning may be kept under two names */
         .ids = {.state = o->seed != 0 ? o->seed : make_seed(message)},
         .on_delta = o->on_delta,
         .on_chunk = o->on_chunk,
@@ -294,7 +296,8 @@ int rl_message_feed(struct rl_message *message, const char *bytes, size_t len)
 }
 
 
-/* Does <text> begin like a line of an event stream? A stream may end in the middle of the first one. */
+/* Does <text> begin like a line of an event stream? A stream may end in the middle of the first
+ * one. */
 static bool is_field(struct rl_span text)
 {
     static const char *const starts[] = {"data:", "event:", "id:", "retry:", "error:", ":"};
@@ -352,8 +355,9 @@ static int finish_document(struct rl_message *message)
 static int finish_page(struct rl_message *message)
 {
     cJSON *error = rl_reply_error_page("bad_body", message->body.data, message->body.len);
-    if (error != NULL && !rl_reply_error_hint(error, "the server answered with a web page, not with "
-                                                     "JSON: does the base URL end in /v1?")) {
+    if (error != NULL &&
+        !rl_reply_error_hint(error, "the server answered with a web page, not with "
+                                    "JSON: does the base URL end in /v1?")) {
         cJSON_Delete(error);
         error = NULL;
     }
@@ -397,15 +401,14 @@ static int judge(struct rl_message *message)
     struct rl_span text = rl_span_trim(message->body.data, message->body.len);
     if (message->error != NULL)
         return RL_OK;
-    if (response->count == 0 && message->mode == EVENTS && !message->has_events &&
-        !is_field(text))
+    if (response->count == 0 && message->mode == EVENTS && !message->has_events && !is_field(text))
         return fail(message, rl_reply_error_text("bad_body", text.at, text.len));
     if (response->count == 0)
         return fail(message, rl_reply_error_text("empty_response", NULL, 0));
     if (rl_response_is_finished(response))
         return RL_OK;
-    bool has_ended = message->is_done ||
-                     (message->mode == DOCUMENT && rl_response_is_document(response));
+    bool has_ended =
+        message->is_done || (message->mode == DOCUMENT && rl_response_is_document(response));
     if (has_ended && !rl_response_has_cut_calls(response))
         return RL_OK;
     return fail(message, rl_reply_error_text("incomplete_stream", NULL, 0));

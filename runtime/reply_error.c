@@ -1,9 +1,11 @@
-/* reply_error.c -- beside the walk: the shapes of error JSON. See reply_error.h; error_body.c finds the JSON. */
+/* reply_error.c -- beside the walk: the shapes of error JSON. See reply_error.h; error_body.c finds
+ * the JSON. */
 #include "reply_error.h"
 
 #include "buf.h"
 #include "err.h"
 #include "json.h"
+#include "tree.h"
 
 #include <string.h>
 
@@ -177,7 +179,10 @@ static bool say_wrapped(struct finding *found, const char *text)
     const char *start = text + strspn(text, " \t\r\n");
     if (*start != '{' && *start != '[')
         return false;
-    cJSON *inner = rl_json_parse(start, strlen(start), NULL, 0, NULL);
+    struct rl_err err = {0};
+    cJSON *inner = rl_json_parse(start, strlen(start), NULL, 0, &err);
+    if (err.code == RL_ENOMEM)
+        found->message.status = RL_ENOMEM;
     bool has_details = is_details(rl_json_get(inner, "detail")) ||
                        (cJSON_IsArray(inner) && rl_json_get(inner->child, "msg") != NULL);
     if (has_details)
@@ -277,18 +282,6 @@ static void read_payload(struct finding *found, const cJSON *payload)
 }
 
 
-/* Adds <item> as member <name>, null for NULL; takes it. */
-static bool put(cJSON *error, const char *name, cJSON *item)
-{
-    if (item == NULL)
-        return false;
-    if (cJSON_AddItemToObject(error, name, item))
-        return true;
-    cJSON_Delete(item);
-    return false;
-}
-
-
 /* A copy of a string; a number as its text; null for anything else. */
 static cJSON *as_text(const cJSON *item)
 {
@@ -325,14 +318,15 @@ static cJSON *only_text(const cJSON *item)
 static cJSON *make(const char *kind, struct finding *found, cJSON *detail)
 {
     cJSON *error = cJSON_CreateObject();
-    bool ok = error != NULL && put(error, "kind", cJSON_CreateString(kind)) &&
-              put(error, "message", message_of(found)) && put(error, "type", only_text(found->type)) &&
-              put(error, "code", as_text(found->code)) &&
-              put(error, "param", only_text(found->param));
+    bool ok = error != NULL && rl_tree_put(error, "kind", cJSON_CreateString(kind)) &&
+              rl_tree_put(error, "message", message_of(found)) &&
+              rl_tree_put(error, "type", only_text(found->type)) &&
+              rl_tree_put(error, "code", as_text(found->code)) &&
+              rl_tree_put(error, "param", only_text(found->param));
     if (!ok) {
         cJSON_Delete(detail);
     } else {
-        ok = put(error, "detail", detail != NULL ? detail : cJSON_CreateNull());
+        ok = rl_tree_put(error, "detail", detail != NULL ? detail : cJSON_CreateNull());
     }
     if (ok)
         return error;
@@ -383,5 +377,5 @@ cJSON *rl_reply_error_text(const char *kind, const char *bytes, size_t len)
 
 bool rl_reply_error_hint(cJSON *error, const char *hint)
 {
-    return put(error, "hint", cJSON_CreateString(hint));
+    return rl_tree_put(error, "hint", cJSON_CreateString(hint));
 }

@@ -1,8 +1,9 @@
 /* reply_error.h -- beside the walk: what a server says went wrong, in one form.
  *
- * Every provider has its own shape for errors: in an error body, in an event, in a body with status 200. All
- * become one object {kind, message, type, code, param, detail}: message, type, code and param are strings
- * or null, detail is the JSON as received or null. Source: the wire contract, section 3.4.
+ * Every provider has its own shape for errors: in an error body, in an event, in a body with status
+ * 200. All become one object {kind, message, type, code, param, detail}: message, type, code and
+ * param are strings or null, detail is the JSON as received or null. Source: the wire contract,
+ * section 3.4.
  */
 #ifndef RL_REPLY_ERROR_H
 #define RL_REPLY_ERROR_H

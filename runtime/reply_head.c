@@ -1,4 +1,5 @@
-/* reply_head.c -- beside the walk: Retry-After, request ids, and what may be tried again. See reply_head.h.
+/* reply_head.c -- beside the walk: Retry-After, request ids, and what may be tried again. See
+ * reply_head.h.
  *
  * Numbers and dates are read by hand: strtod and strptime would follow the host's locale.
  */
@@ -129,12 +130,14 @@ static bool read_month_first(const char *at, struct date *d)
 }
 
 
-/* Days from 1970-01-01 in the Gregorian calendar; March begins the year, so that leap days end it. */
+/* Days from 1970-01-01 in the Gregorian calendar; March begins the year, so that leap days end it.
+ */
 static double days_since_1970(const struct date *d)
 {
     int year = d->month <= 2 ? d->year - 1 : d->year;
     int month = (d->month + 9) % 12;
-    int days = 365 * year + year / 4 - year / 100 + year / 400 + (month * 306 + 5) / 10 + d->day - 1;
+    int days =
+        365 * year + year / 4 - year / 100 + year / 400 + (month * 306 + 5) / 10 + d->day - 1;
     return days - 719468;
 }
 
@@ -183,7 +186,7 @@ bool rl_retry_after(const struct rl_reply_head *head, double now, double *second
 static bool needs_owner(const char *word)
 {
     static const char *const words[] = {
-        "insufficient_quota",   "credit_balance_exhausted", "insufficient_credits",
+        "insufficient_quota",   "credit_balance_exhausted",     "insufficient_credits",
         "insufficient_balance", "exceeded_current_quota_error",
     };
     if (word == NULL)

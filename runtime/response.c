@@ -4,6 +4,7 @@
 #include "err.h"
 #include "extras.h"
 #include "json.h"
+#include "tree.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -330,17 +331,6 @@ bool rl_response_has_cut_calls(const struct rl_response *response)
 }
 
 
-static bool put(cJSON *object, const char *name, cJSON *item)
-{
-    if (item != NULL && rl_json_get(object, name) != NULL)
-        cJSON_DeleteItemFromObjectCaseSensitive(object, name);
-    if (item != NULL && cJSON_AddItemToObject(object, name, item))
-        return true;
-    cJSON_Delete(item);
-    return false;
-}
-
-
 static cJSON *build_choices(struct rl_response *response)
 {
     cJSON *choices = cJSON_CreateArray();
@@ -363,9 +353,9 @@ cJSON *rl_response_build(struct rl_response *response, int *rc)
     *rc = RL_OK;
     if (root == NULL)
         return NULL;
-    bool ok = put(root, "choices", build_choices(response)) &&
+    bool ok = rl_tree_put(root, "choices", build_choices(response)) &&
               (rl_response_is_document(response) ||
-               put(root, "object", cJSON_CreateString("chat.completion")));
+               rl_tree_put(root, "object", cJSON_CreateString("chat.completion")));
     *rc = ok ? RL_OK : RL_ENOMEM;
     return ok ? root : NULL;
 }

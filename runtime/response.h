@@ -1,7 +1,7 @@
 /* response.h -- walk 7: the chunks of a reply, or its plain body, become one chat.completion.
  *
- * Chunk level of the wire contract (2.4): which of the repeated members counts, and which choice an element belongs to.
- * The index of a choice is a key; there may be 128 of them.
+ * Chunk level of the wire contract (2.4): which of the repeated members counts, and which choice an
+ * element belongs to. The index of a choice is a key; there may be 128 of them.
  */
 #ifndef RL_RESPONSE_H
 #define RL_RESPONSE_H
@@ -17,9 +17,9 @@ enum { RL_CHOICES_MAX = 128 };
 struct rl_response {
     struct rl_gather gather;
     size_t max_bytes;
-    int n;                    /* choices asked for */
-    cJSON *root;              /* members of the response; NULL while no chunk came */
-    bool is_body;             /* root stands as the server sent it */
+    int n;        /* choices asked for */
+    cJSON *root;  /* members of the response; NULL while no chunk came */
+    bool is_body; /* root stands as the server sent it */
     struct rl_choice *choices[RL_CHOICES_MAX]; /* as they came; after finish sorted by index */
     size_t count;
     const char *reasoning[RL_CHOICES_MAX]; /* after build */
@@ -28,8 +28,8 @@ struct rl_response {
 
 void rl_response_free(struct rl_response *response);
 
-/* Takes a chunk (its members are moved out); what is none is ignored. <is_body>: a JSON document, not an
- * event. Returns 0, RL_ENOMEM, RL_ETOOBIG, or the observer's value. */
+/* Takes a chunk (its members are moved out); what is none is ignored. <is_body>: a JSON document,
+ * not an event. Returns 0, RL_ENOMEM, RL_ETOOBIG, or the observer's value. */
 int rl_response_take(struct rl_response *response, cJSON *chunk, bool is_body);
 
 /* The reply has ended. Returns as above. */
@@ -44,7 +44,8 @@ bool rl_response_is_document(const struct rl_response *response);
 /* After finish: is a choice cut off in the middle of a call's arguments, without having said so? */
 bool rl_response_has_cut_calls(const struct rl_response *response);
 
-/* After finish: moves everything into `root` and returns it, NULL when no chunk came. <rc> gets 0 or RL_ENOMEM. */
+/* After finish: moves everything into `root` and returns it, NULL when no chunk came. <rc> gets 0
+ * or RL_ENOMEM. */
 cJSON *rl_response_build(struct rl_response *response, int *rc);
 
 #endif

@@ -1,4 +1,5 @@
-/* span.h -- beside the walk: a view of bytes that somebody else owns, and the few questions we ask of one. */
+/* span.h -- beside the walk: a view of bytes that somebody else owns, and the few questions we ask
+ * of one. */
 #ifndef RL_SPAN_H
 #define RL_SPAN_H
 

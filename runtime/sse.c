@@ -1,8 +1,9 @@
 /* sse.c -- walk 6: bytes -> lines -> events. See sse.h.
  *
  * Every byte is looked at a bounded number of times, whatever the cuts and whatever the line ends:
- * the next LF and the next CR are searched once per slice and remembered, and a line is copied only when a
- * slice ends inside it. Events are handed out of `data`, which is cleared afterwards, never moved.
+ * the next LF and the next CR are searched once per slice and remembered, and a line is copied only
+ * when a slice ends inside it. Events are handed out of `data`, which is cleared afterwards, never
+ * moved.
  */
 #include "sse.h"
 
@@ -13,10 +14,10 @@
 
 /* One pass over a slice. */
 struct scan {
-    const char *at;  /* first byte that was not taken */
+    const char *at; /* first byte that was not taken */
     const char *end;
-    const char *lf;  /* next LF at or after `at`, or end */
-    const char *cr;  /* likewise CR */
+    const char *lf; /* next LF at or after `at`, or end */
+    const char *cr; /* likewise CR */
 };
 
 
@@ -101,9 +102,10 @@ static bool starts_event(const char *value, size_t len)
 }
 
 
-/* Is the pending data an event of its own, though no blank line ended it? Asked only where the next line
- * starts an event. Long data is parsed only when it ends like a document; when it then is none, it can never
- * become one (a value cannot follow a value), so that the parsing stays linear. */
+/* Is the pending data an event of its own, though no blank line ended it? Asked only where the next
+ * line starts an event. Long data is parsed only when it ends like a document; when it then is
+ * none, it can never become one (a value cannot follow a value), so that the parsing stays linear.
+ */
 static bool is_whole(struct rl_sse *sse)
 {
     enum { SHORT = 64 };

@@ -30,9 +30,9 @@ struct rl_sse {
     struct rl_buf line; /* the unfinished line */
     struct rl_buf data; /* data of the unfinished event */
     struct rl_buf type; /* its event name */
-    struct rl_buf late;  /* a name that came after its data: of this event, or of the next one */
-    bool is_late;        /* is there such a name? */
-    bool is_hopeless;    /* the pending data can no longer become one JSON document */
+    struct rl_buf late; /* a name that came after its data: of this event, or of the next one */
+    bool is_late;       /* is there such a name? */
+    bool is_hopeless;   /* the pending data can no longer become one JSON document */
     bool has_data;      /* was a data line seen? */
     bool after_cr;      /* did the last slice end in CR? a LF now belongs to it */
     size_t offset;      /* bytes taken so far, up to 3: where the BOM may stand */

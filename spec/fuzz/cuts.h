@@ -24,7 +24,8 @@ static inline struct cuts cuts_of(const uint8_t *data, size_t len)
 }
 
 
-/* The length of the next slice; 0 at the end. Slices are mostly short: that is where states meet. */
+/* The length of the next slice; 0 at the end. Slices are mostly short: that is where states meet.
+ */
 static inline size_t next_cut(struct cuts *cuts)
 {
     cuts->state = cuts->state * 6364136223846793005u + 1442695040888963407u;

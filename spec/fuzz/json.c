@@ -1,5 +1,5 @@
-/* json.c -- beside the walk: fuzzes the guard, the parser and the writer. What was read, written and read again is the
- * same; the three ways to look at a text agree.
+/* json.c -- beside the walk: fuzzes the guard, the parser and the writer. What was read, written
+ * and read again is the same; the three ways to look at a text agree.
  */
 #include "json.h"
 

@@ -1,5 +1,6 @@
-/* message.c -- beside the walk: fuzzes the whole decoder. Any bytes, in any slices, with any status, end in one result, and
- * the slices do not change it; what was told as text is what the message says.
+/* message.c -- beside the walk: fuzzes the whole decoder. Any bytes, in any slices, with any
+ * status, end in one result, and the slices do not change it; what was told as text is what the
+ * message says.
  */
 #include "message.h"
 

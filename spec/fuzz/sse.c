@@ -1,7 +1,8 @@
-/* sse.c -- beside the walk: fuzzes sse.c. Any bytes in any slices give the same events, none above the ceiling. */
+/* sse.c -- beside the walk: fuzzes sse.c. Any bytes in any slices give the same events, none above
+ * the ceiling. */
+#include "sse.h"
 #include "cuts.h"
 #include "err.h"
-#include "sse.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     int rc = parse(data, len, &whole, NULL);
     if (rc != parse(data, len, &sliced, &cuts) || (rc != RL_OK && rc != RL_ETOOBIG))
         abort();
-    if (whole.len != sliced.len || (whole.len > 0 && memcmp(whole.data, sliced.data, whole.len) != 0))
+    if (whole.len != sliced.len ||
+        (whole.len > 0 && memcmp(whole.data, sliced.data, whole.len) != 0))
         abort();
     rl_buf_free(&whole);
     rl_buf_free(&sliced);
