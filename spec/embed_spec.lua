@@ -80,7 +80,8 @@ describe("librille", function()
   end))
 
   it("has a header that C++ can include", async(function()
-    local result = shell(("command -v c++ >/dev/null || exit 0; echo '#include \"rille.h\"' > %s/x.cc && c++ -Wall -Werror -I%s -c -o /dev/null %s/x.cc"):format(
+    local result = shell(([[command -v c++ >/dev/null || exit 0
+      echo '#include "rille.h"' > %s/x.cc && c++ -Wall -Werror -I%s -c -o /dev/null %s/x.cc]]):format(
       directory, directory, directory))
     assert.equal("", result.stderr)
   end))

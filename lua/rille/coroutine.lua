@@ -8,6 +8,9 @@ local core = require "rille.core"
 
 local create, resume, running = coroutine.create, coroutine.resume, coroutine.running
 
+local replaced = {}
+
+
 --- Gives control back to the coroutine that resumed.
 local function back(...)
   core.switch((running()))
@@ -16,7 +19,7 @@ end
 
 
 --- @see coroutine.resume in the reference manual
-function coroutine.resume(thread, ...)
+function replaced.resume(thread, ...)
   if type(thread) ~= "thread" then return resume(thread, ...) end -- its own error
   core.switch(thread)
   return back(resume(thread, ...))
@@ -37,11 +40,13 @@ end
 
 
 --- @see coroutine.wrap in the reference manual
-function coroutine.wrap(fn)
+function replaced.wrap(fn)
   local thread = create(fn)
   return function(...)
-    return unwrap(thread, coroutine.resume(thread, ...))
+    return unwrap(thread, replaced.resume(thread, ...))
   end
 end
 
-return coroutine
+for name, fn in pairs(replaced) do rawset(coroutine, name, fn) end
+
+return replaced
