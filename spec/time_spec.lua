@@ -78,11 +78,11 @@ describe("the seam", function()
     assert.equal(3600, passed)
   end)
 
-  it("is the only place that asks the system", function()
+  it("is the only place of the library that asks the system", function()
     local found = {}
     local pipe = assert(io.popen("grep -rlE 'math\\.random|os\\.time|core\\.sleep' lua"))
     for line in pipe:lines() do
-      if not line:find("_meta") then found[#found + 1] = line end
+      if not line:find("_meta") and not line:find("/cli/") then found[#found + 1] = line end
     end
     pipe:close()
     assert.same({ "lua/rille/time.lua" }, found)
