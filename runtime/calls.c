@@ -1,5 +1,4 @@
-/* calls.c -- walk 7: which call does a delta belong to? See calls.h; calls_end.c makes the result.
- */
+/* calls.c -- walk 7: which call does a delta belong to? See calls.h; calls_end.c ends them. */
 #include "calls.h"
 
 #include "buf.h"

@@ -1,5 +1,4 @@
-/* calls.h -- walk 7: the tool calls of one choice, joined from deltas that servers number as they
- * like.
+/* calls.h -- walk 7: the tool calls of one choice, joined from deltas in any numbering.
  *
  * An index is a key, never a size; an id or a name may be missing, late, repeated, split or
  * unstable. The decision table is the wire contract's (section 2.4 a to c); the order of its tests

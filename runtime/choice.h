@@ -1,5 +1,4 @@
-/* choice.h -- walk 7: one choice of a reply, from its deltas (or its whole message) to its final
- * form.
+/* choice.h -- walk 7: one choice of a reply, from deltas or a whole message to its final form.
  *
  * delta.c takes what arrives, choice.c makes what is handed out. Members that nobody specified stay
  * in `entry` and `message`; those of a plain body stand there as sent until build puts the repaired

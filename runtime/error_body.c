@@ -1,5 +1,4 @@
-/* error_body.c -- beside the walk: finds the error in a body that may be JSON, events, HTML or
- * text. See reply_error.h. */
+/* error_body.c -- beside the walk: the error in a body of JSON, events, HTML or text. */
 #include "reply_error.h"
 
 #include "err.h"

@@ -1,5 +1,4 @@
-/* lua_decode.c -- beside the walk: the decoder without a network, for `rille decode`, specs and
- * recorded bytes.
+/* lua_decode.c -- beside the walk: the decoder without a network, for `rille decode` and specs.
  *
  * core.decode, core.sse and core.retry_after. Callbacks of the parsers store C data; Lua values are
  * made when they have returned, so an error in Lua never runs through a parser.

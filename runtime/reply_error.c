@@ -1,5 +1,4 @@
-/* reply_error.c -- beside the walk: the shapes of error JSON. See reply_error.h; error_body.c finds
- * the JSON. */
+/* reply_error.c -- beside the walk: the shapes of error JSON, which error_body.c finds. */
 #include "reply_error.h"
 
 #include "buf.h"

@@ -1,5 +1,4 @@
-/* reply_head.c -- beside the walk: Retry-After, request ids, and what may be tried again. See
- * reply_head.h.
+/* reply_head.c -- beside the walk: Retry-After, request ids, and what may be tried again.
  *
  * Numbers and dates are read by hand: strtod and strptime would follow the host's locale.
  */

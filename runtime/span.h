@@ -1,5 +1,4 @@
-/* span.h -- beside the walk: a view of bytes that somebody else owns, and the few questions we ask
- * of one. */
+/* span.h -- beside the walk: a view of bytes that somebody else owns, and what we ask of one. */
 #ifndef RL_SPAN_H
 #define RL_SPAN_H
 

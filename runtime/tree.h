@@ -1,5 +1,4 @@
-/* tree.h -- beside the walk: building cJSON trees so that missing memory is seen once, and loses
- * nothing. */
+/* tree.h -- beside the walk: building cJSON trees without losing anything when memory is missing. */
 #ifndef RL_TREE_H
 #define RL_TREE_H
 

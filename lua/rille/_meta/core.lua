@@ -237,16 +237,18 @@ function Chat:close() end
 ---@field effective string[]             effective finish reason per entry of completion.choices
 ---@field reasoning string[]             reasoning text per entry ("" when none)
 
---- `rille decode`: the exact bytes of a response to the canonical form of the wire fixtures (nulls kept).
+--- `rille decode`: the exact bytes of a response to the canonical form of the wire fixtures (nulls kept). The bytes are
+--- believed whatever `stream` and the content type say. With `want`, a second value: what a reader would have been told.
 ---@param body string
----@param options {status?: integer, headers?: string[], stream?: boolean, n?: integer}
+---@param options? {status?: integer, headers?: string[]|table<string,string>, stream?: boolean, n?: integer, cuts?: integer[], max_bytes?: integer, want?: "deltas"|"chunks"}  cuts: ascending offsets where a new slice begins
 ---@return table canonical
+---@return table[]? seen                 deltas {kind=, text=, choice=}, or chunks
 function core.decode(body, options) end
 
---- How long a server asks to wait, from `retry-after-ms` or `retry-after` (seconds or a date).
----@param headers table<string,string>   lower-case names
----@param now number                     seconds since 1970, to read dates with
----@return number? seconds               nil: it says nothing that can be understood
+--- How long the server asks to wait, from retry-after-ms or retry-after (seconds or a date).
+---@param headers string[]|table<string,string>   lines, or values by lower-case name
+---@param now number                     wall clock, seconds since 1970; used when the server sent no `date`
+---@return number? seconds               nil: nothing usable
 function core.retry_after(headers, now) end
 
 --- The SSE parser alone, for specs.
