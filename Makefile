@@ -72,20 +72,21 @@ test: deps  ## install, build, run every spec
 	@$(MAKE) --no-print-directory spec
 
 spec: all  ## run the specs of $(SPEC) without installing anything
-	@$(BUSTED) $(SPEC)
+	@$(RUN) $(BUSTED) $(SPEC)
 
 check: deps  ## formatting, lint, warnings as errors
 	@$(MAKE) --no-print-directory -s B=build/check WERROR=-Werror build/check/librille.a
 	clang-format --dry-run -Werror runtime/*.[ch] $(wildcard examples/embed/*.c bench/*.c spec/fuzz/*.c)
 	luacheck -q lua tools examples spec bench runtime
 
-ASAN_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+SANITIZE   := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+ASAN_FLAGS := -O1 -g -fno-omit-frame-pointer $(SANITIZE)
 asan: deps  ## every spec under the address and undefined behaviour sanitizers
-	@$(MAKE) --no-print-directory B=build/asan CFLAGS='$(ASAN_FLAGS)' all
-	@LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
-	  ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 LSAN_OPTIONS=suppressions=spec/support/lsan.supp:print_suppressions=0 \
-	  UBSAN_OPTIONS=print_stacktrace=1 RILLE_SLOW=1 \
-	  $(MAKE) --no-print-directory B=build/asan CFLAGS='$(ASAN_FLAGS)' spec
+	@$(MAKE) --no-print-directory -s B=build/asan CFLAGS='$(ASAN_FLAGS)' all
+	@$(MAKE) --no-print-directory -s B=build/asan CFLAGS='$(ASAN_FLAGS)' spec RUN='\
+	  LD_PRELOAD="$(shell $(CC) -print-file-name=libasan.so) $(shell $(CC) -print-file-name=libubsan.so)" \
+	  ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=spec/support/lsan.supp:print_suppressions=0 \
+	  UBSAN_OPTIONS=print_stacktrace=1 RILLE_HOST_FLAGS="$(SANITIZE)"'
 
 gc: deps  ## every spec with an aggressive collector
 	@RILLE_GC=aggressive $(MAKE) --no-print-directory test

@@ -9,4 +9,7 @@ if os.getenv "RILLE_GC" == "aggressive" then
   collectgarbage("setpause", 0)
 end
 
+-- A sanitizer was preloaded into this process; the programs that specs start are not its business.
+require("rille.core").uv().os_unsetenv "LD_PRELOAD"
+
 harness.install(require "busted")
