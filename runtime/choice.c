@@ -79,23 +79,32 @@ static int take_logprobs(struct rl_choice *choice, cJSON *item, struct rl_gather
 }
 
 
-static bool is_known(const char *name)
+/* The members of a choice that have a meaning of their own. */
+enum { DELTA, MESSAGE, FINISH, LOGPROBS, INDEX, VIEW };
+
+static const char *const view_names[VIEW] = {"delta", "message", "finish_reason", "logprobs",
+                                             "index"};
+
+
+static bool is_known(const cJSON *member, cJSON *const *view)
 {
-    return strcmp(name, "index") == 0 || strcmp(name, "delta") == 0 ||
-           strcmp(name, "message") == 0 || strcmp(name, "finish_reason") == 0 ||
-           strcmp(name, "logprobs") == 0;
+    for (int i = 0; i < VIEW; i++) {
+        if (member == view[i])
+            return true;
+    }
+    return false;
 }
 
 
 /* Content filter results, native reasons, whatever: the last one wins; of a body, the first one
  * stays as sent. */
-static int take_members(struct rl_choice *choice, cJSON *item, bool is_body,
+static int take_members(struct rl_choice *choice, cJSON *item, cJSON *const *view, bool is_body,
                         struct rl_gather *gather)
 {
     int rc = RL_OK;
     for (cJSON *next, *member = item->child; member != NULL && rc == RL_OK; member = next) {
         next = member->next;
-        if (is_known(member->string))
+        if (is_known(member, view))
             continue;
         cJSON_DetachItemViaPointer(item, member);
         bool stays = is_body && rl_json_get(choice->entry, member->string) == NULL;
@@ -108,30 +117,31 @@ static int take_members(struct rl_choice *choice, cJSON *item, bool is_body,
 
 /* Deltas are joined. A whole message counts in a body, and in a stream as long as nothing else
  * came: some servers repeat the whole text at the end, some in every chunk. */
-static int take_text(struct rl_choice *choice, cJSON *item, bool is_body, struct rl_gather *gather)
+static int take_text(struct rl_choice *choice, cJSON *const *view, bool is_body,
+                     struct rl_gather *gather)
 {
-    cJSON *delta = rl_json_get(item, "delta");
-    cJSON *message = rl_json_get(item, "message");
-    bool has_delta = cJSON_IsObject(delta);
-    bool has_message = cJSON_IsObject(message);
+    bool has_delta = cJSON_IsObject(view[DELTA]);
+    bool has_message = cJSON_IsObject(view[MESSAGE]);
     if (has_message && (is_body || (!has_delta && !choice->is_touched)))
-        return rl_delta_take(choice, message, true, gather);
-    return has_delta ? rl_delta_take(choice, delta, false, gather) : RL_OK;
+        return rl_delta_take(choice, view[MESSAGE], true, gather);
+    return has_delta ? rl_delta_take(choice, view[DELTA], false, gather) : RL_OK;
 }
 
 
 int rl_choice_take(struct rl_choice *choice, cJSON *item, bool is_body, struct rl_gather *gather)
 {
+    cJSON *view[VIEW];
+    rl_tree_pick(item, view_names, VIEW, view);
     bool is_empty_finish = choice->finish_reason != NULL && !rl_text_any(choice->finish_reason);
     size_t before = gather->room.bytes;
-    int rc = take_text(choice, item, is_body, gather);
+    int rc = take_text(choice, view, is_body, gather);
     if (is_empty_finish && gather->room.bytes < before)
         choice->is_finish_void = true;
     if (rc == RL_OK)
-        rc = take_finish(choice, rl_json_get(item, "finish_reason"), gather);
+        rc = take_finish(choice, view[FINISH], gather);
     if (rc == RL_OK)
-        rc = take_logprobs(choice, rl_json_get(item, "logprobs"), gather);
-    return rc != RL_OK ? rc : take_members(choice, item, is_body, gather);
+        rc = take_logprobs(choice, view[LOGPROBS], gather);
+    return rc != RL_OK ? rc : take_members(choice, item, view, is_body, gather);
 }
 
 

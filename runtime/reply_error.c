@@ -7,6 +7,7 @@
 #include "tree.h"
 
 #include <string.h>
+#include <strings.h>
 
 enum { LONGEST_TEXT = 500, LONGEST_MESSAGE = 64 << 20 };
 
@@ -27,23 +28,24 @@ static bool has_text(const cJSON *item)
 }
 
 
-static bool is_failed_base(const cJSON *payload)
+static bool is_failed_base(const cJSON *base)
 {
     int64_t status;
-    const cJSON *code = rl_json_get(rl_json_get(payload, "base_resp"), "status_code");
-    return rl_json_integer(code, &status) && status != 0;
+    return rl_json_integer(rl_json_get(base, "status_code"), &status) && status != 0;
 }
 
 
 /* The first choice that carries an error, or ended with one. */
-static const cJSON *failed_choice(const cJSON *payload)
+static const cJSON *failed_choice(const cJSON *choices)
 {
+    static const char *const names[] = {"error", "finish_reason"};
     const cJSON *choice;
-    cJSON_ArrayForEach(choice, rl_json_get(payload, "choices"))
+    cJSON_ArrayForEach(choice, choices)
     {
-        const char *finish = rl_json_text(rl_json_get(choice, "finish_reason"));
-        const cJSON *error = rl_json_get(choice, "error");
-        if (cJSON_IsObject(error) || has_text(error) ||
+        cJSON *found[2];
+        rl_tree_pick(choice, names, 2, found);
+        const char *finish = rl_json_text(found[1]);
+        if (cJSON_IsObject(found[0]) || has_text(found[0]) ||
             (finish != NULL && strcmp(finish, "error") == 0))
             return choice;
     }
@@ -51,10 +53,16 @@ static const cJSON *failed_choice(const cJSON *payload)
 }
 
 
-static bool says_object_error(const cJSON *payload)
+/* The members of a payload that may speak of an error. */
+enum { ERROR, ERRORS, ERROR_MESSAGE, OBJECT, BASE, GROQ, CHOICES, SPEAKERS };
+
+static const char *const speakers[SPEAKERS] = {"error",     "errors", "error_message", "object",
+                                               "base_resp", "x_groq", "choices"};
+
+
+static bool has_items(const cJSON *item)
 {
-    const char *object = rl_json_text(rl_json_get(payload, "object"));
-    return object != NULL && (strcmp(object, "error") == 0 || strcmp(object, "Error") == 0);
+    return cJSON_IsArray(item) && item->child != NULL;
 }
 
 
@@ -71,14 +79,13 @@ static const cJSON *first_object(const cJSON *payload)
 
 bool rl_reply_is_error(const cJSON *payload, bool is_named)
 {
-    payload = first_object(payload);
-    const cJSON *error = rl_json_get(payload, "error");
-    const cJSON *errors = rl_json_get(payload, "errors");
-    return is_named || cJSON_IsObject(error) || has_text(error) || says_object_error(payload) ||
-           has_text(rl_json_get(payload, "error_message")) ||
-           (cJSON_IsArray(errors) && errors->child != NULL) || is_failed_base(payload) ||
-           has_text(rl_json_get(rl_json_get(payload, "x_groq"), "error")) ||
-           failed_choice(payload) != NULL;
+    cJSON *said[SPEAKERS];
+    rl_tree_pick(first_object(payload), speakers, SPEAKERS, said);
+    const char *object = rl_json_text(said[OBJECT]);
+    return is_named || cJSON_IsObject(said[ERROR]) || has_text(said[ERROR]) ||
+           has_items(said[ERRORS]) || has_text(said[ERROR_MESSAGE]) ||
+           (object != NULL && strcasecmp(object, "error") == 0) || is_failed_base(said[BASE]) ||
+           has_text(rl_json_get(said[GROQ], "error")) || failed_choice(said[CHOICES]) != NULL;
 }
 
 
@@ -256,25 +263,25 @@ static void read_choice(struct finding *found, const cJSON *choice)
 
 static void read_payload(struct finding *found, const cJSON *payload)
 {
-    const cJSON *error = rl_json_get(payload, "error");
-    const cJSON *errors = rl_json_get(payload, "errors");
-    const cJSON *groq = rl_json_get(payload, "x_groq");
-    if (cJSON_IsObject(error)) {
-        read_error(found, error);
+    cJSON *said[SPEAKERS];
+    rl_tree_pick(payload, speakers, SPEAKERS, said);
+    const cJSON *choice = failed_choice(said[CHOICES]);
+    if (cJSON_IsObject(said[ERROR])) {
+        read_error(found, said[ERROR]);
         if (rl_json_text(found->type) == NULL)
-            found->type = rl_json_get(error, "status"); /* Gemini */
-    } else if (has_text(error)) {
+            found->type = rl_json_get(said[ERROR], "status"); /* Gemini */
+    } else if (has_text(said[ERROR])) {
         read_named(found, payload, "error", "type", "code");
-    } else if (cJSON_IsArray(errors) && errors->child != NULL) {
-        read_first_of(found, errors);
-    } else if (is_failed_base(payload)) {
-        read_named(found, rl_json_get(payload, "base_resp"), "status_msg", "", "status_code");
-    } else if (has_text(rl_json_get(payload, "error_message"))) {
+    } else if (has_items(said[ERRORS])) {
+        read_first_of(found, said[ERRORS]);
+    } else if (is_failed_base(said[BASE])) {
+        read_named(found, said[BASE], "status_msg", "", "status_code");
+    } else if (has_text(said[ERROR_MESSAGE])) {
         read_named(found, payload, "error_message", "error_type", "code");
-    } else if (has_text(rl_json_get(groq, "error"))) {
-        read_named(found, groq, "error", "", "");
-    } else if (failed_choice(payload) != NULL) {
-        read_choice(found, failed_choice(payload));
+    } else if (has_text(rl_json_get(said[GROQ], "error"))) {
+        read_named(found, said[GROQ], "error", "", "");
+    } else if (choice != NULL) {
+        read_choice(found, choice);
     } else {
         read_error(found, payload);
     }

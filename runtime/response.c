@@ -131,17 +131,22 @@ static int take_choices(struct rl_response *response, cJSON *choices, bool is_bo
 }
 
 
-/* A copy of the usage of a chunk, wherever it stands; NULL when it has none or without memory. */
-static cJSON *copy_usage(const cJSON *chunk, const cJSON *choices, bool *has_usage)
+/* The members of a chunk that are looked at before the others. */
+enum { CHOICES, USAGE, GROQ, OBJECT, VIEW };
+
+static const char *const view_names[VIEW] = {"choices", "usage", "x_groq", "object"};
+
+
+/* The usage of a chunk, wherever it stands; NULL when it has none. */
+static const cJSON *find_usage(cJSON *const *view)
 {
-    const cJSON *usage = rl_json_get(chunk, "usage");
-    if (!cJSON_IsObject(usage))
-        usage = rl_json_get(rl_json_get(chunk, "x_groq"), "usage");
-    const cJSON *item = cJSON_IsArray(choices) ? choices->child : NULL;
+    const cJSON *usage = view[USAGE];
+    if (!cJSON_IsObject(usage) && view[GROQ] != NULL)
+        usage = rl_json_get(view[GROQ], "usage");
+    const cJSON *item = cJSON_IsArray(view[CHOICES]) ? view[CHOICES]->child : NULL;
     for (; !cJSON_IsObject(usage) && item != NULL; item = item->next)
         usage = rl_json_get(item, "usage");
-    *has_usage = cJSON_IsObject(usage);
-    return *has_usage ? cJSON_Duplicate(usage, true) : NULL;
+    return cJSON_IsObject(usage) ? usage : NULL;
 }
 
 
@@ -152,23 +157,32 @@ static bool is_text(const cJSON *item)
 }
 
 
-/* Does this member of a chunk replace what earlier chunks said? */
-static bool counts(const cJSON *root, const cJSON *member, bool is_chunk)
+/* Is this member dealt with elsewhere, or padding? */
+static bool is_apart(const char *name)
 {
-    static const char *const dropped[] = {"object", "choices", "usage", "obfuscation", "error"};
-    const char *name = member->string;
-    for (size_t i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++) {
-        if (strcmp(name, dropped[i]) == 0)
-            return false;
+    switch (name[0]) {
+    case 'c': return strcmp(name, "choices") == 0;
+    case 'e': return strcmp(name, "error") == 0;
+    case 'o': return strcmp(name, "object") == 0 || strcmp(name, "obfuscation") == 0;
+    case 'u': return strcmp(name, "usage") == 0;
+    default: return false;
     }
+}
+
+
+/* Does this member of a chunk say more than <old>, which earlier chunks said? */
+static bool counts(const cJSON *member, const cJSON *old, bool is_chunk)
+{
+    const char *name = member->string;
     double created;
     if (strcmp(name, "id") == 0)
-        return is_text(member) && rl_json_get(root, name) == NULL;
-    if (strcmp(name, "model") == 0)
-        return is_text(member);
+        return is_text(member) && old == NULL;
     if (strcmp(name, "created") == 0)
-        return rl_json_double(member, &created) && created != 0 && rl_json_get(root, name) == NULL;
-    return is_chunk && !cJSON_IsNull(member);
+        return old == NULL && rl_json_double(member, &created) && created != 0;
+    if (strcmp(name, "model") == 0 ? !is_text(member) : !is_chunk || cJSON_IsNull(member))
+        return false;
+    return !cJSON_IsString(old) || !cJSON_IsString(member) ||
+           strcmp(old->valuestring, member->valuestring) != 0;
 }
 
 
@@ -192,7 +206,8 @@ static int take_members(struct rl_response *response, cJSON *chunk, bool is_chun
     int rc = RL_OK;
     for (cJSON *next, *member = chunk->child; member != NULL && rc == RL_OK; member = next) {
         next = member->next;
-        if (counts(response->root, member, is_chunk))
+        if (!is_apart(member->string) &&
+            counts(member, rl_json_get(response->root, member->string), is_chunk))
             rc = rl_extras_set(response->root, cJSON_DetachItemViaPointer(chunk, member),
                                &response->gather.room);
     }
@@ -200,10 +215,10 @@ static int take_members(struct rl_response *response, cJSON *chunk, bool is_chun
 }
 
 
-static bool is_ours(const cJSON *chunk, bool has_usage)
+static bool is_ours(cJSON *const *view)
 {
-    const char *object = rl_json_text(rl_json_get(chunk, "object"));
-    return has_usage || rl_json_get(chunk, "choices") != NULL ||
+    const char *object = rl_json_text(view[OBJECT]);
+    return view[CHOICES] != NULL || cJSON_IsObject(view[USAGE]) ||
            (object != NULL && strncmp(object, "chat.", 5) == 0);
 }
 
@@ -245,9 +260,9 @@ static int show(const struct rl_gather *gather, const cJSON *chunk, bool is_body
 
 
 /* Takes what stands beside the choices; the last usage counts, it is never summed. */
-static int take_rest(struct rl_response *response, cJSON *chunk, cJSON *usage, bool is_body)
+static int take_rest(struct rl_response *response, cJSON *chunk, cJSON *usage, bool is_body,
+                     bool has_choices)
 {
-    bool has_choices = cJSON_IsArray(rl_json_get(chunk, "choices"));
     int rc = is_body ? keep_body(response, chunk) : take_members(response, chunk, has_choices);
     if (usage == NULL)
         return rc;
@@ -258,29 +273,35 @@ static int take_rest(struct rl_response *response, cJSON *chunk, cJSON *usage, b
 }
 
 
+static int take_chunk(struct rl_response *response, cJSON *chunk, cJSON *const *view, bool is_body)
+{
+    bool has_choices = cJSON_IsArray(view[CHOICES]);
+    const cJSON *usage = find_usage(view); /* a copy: choices are taken apart before it is kept */
+    cJSON *copy = usage != NULL ? cJSON_Duplicate(usage, true) : NULL;
+    if (usage != NULL && copy == NULL)
+        return RL_ENOMEM;
+    int rc = has_choices ? take_choices(response, view[CHOICES], is_body) : RL_OK;
+    if (rc == RL_OK)
+        return take_rest(response, chunk, copy, is_body, has_choices);
+    cJSON_Delete(copy);
+    return rc;
+}
+
+
 int rl_response_take(struct rl_response *response, cJSON *chunk, bool is_body)
 {
+    cJSON *view[VIEW];
+    rl_tree_pick(chunk, view_names, VIEW, view);
+    if (!is_ours(view))
+        return RL_OK;
     int rc = show(&response->gather, chunk, is_body);
     if (rc != RL_OK)
         return rc;
-    cJSON *choices = rl_json_get(chunk, "choices");
-    bool has_usage;
-    cJSON *usage = copy_usage(chunk, choices, &has_usage);
-    if (has_usage && usage == NULL)
-        return RL_ENOMEM;
-    if (!is_ours(chunk, has_usage))
-        return RL_OK;
     if (response->root == NULL) {
         response->is_body = is_body;
         response->root = cJSON_CreateObject();
     }
-    rc = response->root != NULL ? RL_OK : RL_ENOMEM;
-    if (rc == RL_OK && cJSON_IsArray(choices))
-        rc = take_choices(response, choices, is_body);
-    if (rc == RL_OK)
-        return take_rest(response, chunk, usage, is_body);
-    cJSON_Delete(usage);
-    return rc;
+    return response->root != NULL ? take_chunk(response, chunk, view, is_body) : RL_ENOMEM;
 }
 
 

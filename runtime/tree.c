@@ -1,7 +1,7 @@
 /* tree.c -- beside the walk: building cJSON trees. See tree.h. */
 #include "tree.h"
 
-#include <stddef.h>
+#include <string.h>
 
 
 bool rl_tree_put(cJSON *object, const char *name, cJSON *item)
@@ -21,4 +21,19 @@ bool rl_tree_put(cJSON *object, const char *name, cJSON *item)
     old->string = NULL;
     cJSON_ReplaceItemViaPointer(object, old, item);
     return true;
+}
+
+
+void rl_tree_pick(const cJSON *object, const char *const *names, size_t count, cJSON **found)
+{
+    for (size_t i = 0; i < count; i++)
+        found[i] = NULL;
+    for (cJSON *member = cJSON_IsObject(object) ? object->child : NULL; member != NULL;
+         member = member->next) {
+        const char *name = member->string;
+        for (size_t i = 0; i < count; i++) {
+            if (names[i][0] == name[0] && found[i] == NULL && strcmp(names[i], name) == 0)
+                found[i] = member;
+        }
+    }
 }
