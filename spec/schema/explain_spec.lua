@@ -168,7 +168,7 @@ describe("rille.schema.branch", function()
     assert.equal(1, #errors)
   end)
 
-  it("tells of the branch that got deepest", function()
+  it("tells of the branch that broke deep inside", function()
     local deep = broken("x", "c", "b", "a")
     assert.equal(deep, branch.explain({}, { broken "string", broken("y", "a"), deep, broken("z", "b", "a") }))
   end)
@@ -182,6 +182,18 @@ describe("rille.schema.branch", function()
   it("passes over branches that were not meant", function()
     local meant = explain.add(broken("x", "a"), broken("y", "b"))
     assert.equal(meant, branch.explain({}, { choice('"circle"', "kind"), meant, choice('"line"', "kind") }))
+  end)
+
+  it("takes one wrong choice for less than a wrong shape", function()
+    local function shape(name)
+      local errors = broken("no such property", name)
+      errors[1].is_shape = true
+      return errors
+    end
+    local wrong = explain.add(explain.add(shape "field", shape "op"), shape "value")
+    local meant = choice('"="', "op")
+    meant[1].choices = { '"="', '"<"' }
+    assert.equal(meant, branch.explain({}, { wrong, meant }))
   end)
 
   it("joins the choices when every branch wants another", function()

@@ -1,11 +1,13 @@
 --- rille.schema.branch -- beside the walk: what to say when no alternative of anyOf or oneOf fits.
 ---
 --- All errors of all alternatives help nobody. Told are: where a member says which alternative is meant, what it may say;
---- else the errors of the alternative that got furthest; where all broke at the value itself, what each expects.
+--- else the errors of the alternative that fits best; where all broke at the value itself, what each expects.
 
 local explain = require "rille.schema.explain"
 
 local branch = {}
+
+local ELSEWHERE <const> = 1000   -- weight of an error at the value itself; more than all others together
 
 
 --- The error of a member that has to be one of a few values: it tells alternatives apart.
@@ -34,21 +36,20 @@ local function undecided(failed)
 end
 
 
---- How deep inside the value the errors are: the deeper, the more of it did fit.
-local function depth_of(errors)
-  local deepest = 0
-  for _, broken in ipairs(errors) do deepest = math.max(deepest, #broken) end
-  return deepest
+--- How far one error speaks against its alternative being the one that was meant. Deep inside: hardly; a
+--- member with the one value of another alternative: much; the value is something else altogether: most.
+local function weight(broken)
+  if #broken == 0 then return ELSEWHERE end
+  if #broken > 1 then return 1 end
+  if broken.choices then return #broken.choices == 1 and 10 or 6 end
+  return broken.is_shape and 3 or 2
 end
 
 
-local function is_nearer(errors, best)
-  if not best then return true end
-  local decided, best_decided = not deciding(errors), not deciding(best)
-  if decided ~= best_decided then return decided end
-  local depth, best_depth = depth_of(errors), depth_of(best)
-  if depth ~= best_depth then return depth > best_depth end
-  return #errors < #best
+local function distance(errors)
+  local sum = 0
+  for _, broken in ipairs(errors) do sum = sum + weight(broken) end
+  return sum
 end
 
 
@@ -70,9 +71,10 @@ end
 function branch.explain(v, failed)
   local one = undecided(failed)
   if one then return one end
-  local best
+  local best, nearest = nil, ELSEWHERE
   for _, errors in ipairs(failed) do
-    if depth_of(errors) > 0 and is_nearer(errors, best) then best = errors end
+    local far = distance(errors)
+    if far < nearest then best, nearest = errors, far end
   end
   return best or at_the_value(v, failed)
 end

@@ -106,7 +106,7 @@ function objects.object.required(names, schema, compiler)
       local name = names[i]
       if v[name] == nil then
         local missing = {
-          expected = wanted_words(schema, name), got = "nothing", name,
+          expected = wanted_words(schema, name), got = "nothing", is_shape = true, name,
           message = ("required property %s (%s) is missing%s"):format(
             explain.json(name), wanted_words(schema, name), stray_like(v, schema, name)),
         }
@@ -168,6 +168,7 @@ function objects.unknown_member(v, name, schema)
     "; no properties are allowed"
   local errors = explain.mismatch("no such property", v,
     ("unknown property %s%s%s"):format(explain.json(name), explain.hint(name, names), valid))
+  errors[1].is_shape = true
   return under(errors, name)
 end
 
