@@ -152,6 +152,49 @@ describe("rille.schema.regex, what is no pattern", function()
 end)
 
 
+describe("rille.schema.regex.translate", function()
+  it("leaves alone what means the same", function()
+    for _, pattern in ipairs { "", "abc", "^a$", "a|b", "(a)", "(?:a)", "(?=a)", "(?!a)", "(?<=a)", "(?<!a)", "(?<n>a)", "a*",
+      "a+?", "a{2}", "a{2,}", "a{2,3}?", "[abc]", "[^a-z]", "\\d\\D\\w\\W\\b\\B", "ä😀", "a b" } do
+      assert.equal(pattern, (regex.translate(pattern)))
+    end
+  end)
+
+  it("writes the rest as PCRE2 means it", function()
+    local rows = {
+      { ".", "[^\n\r\u{2028}\u{2029}]" }, { "\\n", "\n" }, { "\\v", "\v" }, { "\\u0041", "A" }, { "\\x41", "A" }, { "\\u{1F600}", "😀" },
+      { "\\cJ", "\n" }, { "\\0", "\0" }, { "\\.", "\\." }, { "\\/", "\\/" }, { "/", "\\/" }, { "(a)\\1", "(a)\\g{1}" }, { "[]", "(?!)" },
+      { "[^]", "[\0-\u{10FFFF}]" }, { "[[]", "[\\[]" }, { "[a-\\d]", "[a\\-\\d]" }, { "{", "\\{" }, { "]", "\\]" }, { "-", "\\-" },
+      { "\\p{Letter}", "\\p{L}" }, { "\\P{gc=Lu}", "\\P{Lu}" }, { "\\p{Script=Greek}", "\\p{sc:Greek}" },
+      { "\\p{scx=Latin}", "\\p{scx:Latin}" }, { "\\p{Alphabetic}", "\\p{Alphabetic}" },
+    }
+    for _, row in ipairs(rows) do assert.equal(row[2], (regex.translate(row[1])), row[1]) end
+  end)
+
+  it("makes nothing of any text that PCRE2 would take for a verb", function()
+    for _, pattern in ipairs { "(*ACCEPT)", "(*LIMIT_MATCH=1)a", "(*UCP)", "a(*F)", "(?C)", "(?&n)", "(?(1)a)" } do
+      assert.is_nil((regex.translate(pattern)), pattern)
+    end
+  end)
+
+  it("never breaks on random patterns", function()
+    local pieces = { "a", "(", ")", "[", "]", "{", "}", "\\", "*", "+", "?", "^", "$", "|", ".", "-", "1", ",", "<", ">", "=", "!", ":",
+      "p", "u", "d", "k", "x", "ä", "\xff", "\0" }
+    for _ = 1, 3000 do
+      local made = {}
+      for i = 1, math.random(12) do made[i] = pieces[math.random(#pieces)] end
+      local pattern = table.concat(made)
+      local compiled, failure = regex.compile(pattern)
+      if compiled then
+        compiled:find "aab1"
+      else
+        assert.equal("invalid_request", failure.code, pattern)
+      end
+    end
+  end)
+end)
+
+
 describe("rille.core.regex", function()
   it("raises for arguments that are no texts", function()
     assert.is_false(pcall(core.regex))
