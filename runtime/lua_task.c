@@ -26,8 +26,12 @@ int64_t rl_opt_ms(lua_State *L, int index)
 /* task = core.spawn(fn, ...) */
 static int l_spawn(lua_State *L)
 {
-    luaL_checktype(L, 1, LUA_TFUNCTION);
-    rl_task_spawn(L, rl_engine_of(L), lua_gettop(L) - 1);
+    int nargs = lua_gettop(L) - 1;
+    if (!lua_isfunction(L, 1)) {
+        luaL_argcheck(L, luaL_getmetafield(L, 1, "__call") != LUA_TNIL, 1, "a function expected");
+        lua_pop(L, 1);
+    }
+    rl_task_spawn(L, rl_engine_of(L), nargs);
     return 1;
 }
 

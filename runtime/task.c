@@ -66,8 +66,7 @@ static void end_task(struct rl_task *task, enum rl_task_state state)
 }
 
 
-/* traceback of the thread (only after an error), its to-be-closed variables, its place in the
- * registry. Stack: task's userdata, whether an error stands on top of the thread. */
+/* The end of the Lua side. Stack: task's userdata, whether an error stands on top of the thread. */
 static int l_bury(lua_State *L)
 {
     lua_getiuservalue(L, 1, RL_THREAD);
@@ -76,11 +75,8 @@ static int l_bury(lua_State *L)
     lua_rawgetp(L, LUA_REGISTRYINDEX, task->engine);
     lua_pushnil(L);
     lua_rawsetp(L, -2, task); /* registry[engine][task] = nil */
-    if (lua_toboolean(L, 2)) {
-        luaL_traceback(L, thread, NULL, 0);
-        lua_setiuservalue(L, 1, RL_TRACEBACK);
-        lua_resetthread(thread); /* closes what is to be closed; keeps the error on top */
-    }
+    if (lua_toboolean(L, 2))
+        lua_resetthread(thread); /* keeps the error on top */
     return 0;
 }
 
@@ -91,7 +87,7 @@ static void bury(lua_State *L, struct rl_task *task, bool failed, enum rl_task_s
     rl_task_push(L, task);
     lua_pushboolean(L, failed);
     if (lua_pcall(L, 2, 0, 0) != LUA_OK)
-        lua_pop(L, 1); /* no memory for the traceback; the task ends all the same */
+        lua_pop(L, 1); /* no memory; the task ends all the same */
     end_task(task, task->cancelled ? RL_TASK_CANCELLED : state);
 }
 
@@ -199,6 +195,44 @@ void rl_task_start(lua_State *L, struct rl_task *task)
 }
 
 
+/* ------------------------------------------------------------------ what a task's coroutine runs
+ */
+
+/* A message handler: task.traceback = where it failed; failures say enough themselves. */
+static int l_keep_traceback(lua_State *L)
+{
+    struct rl_task *task = rl_task_running(L, rl_engine_of(L));
+    if (task == NULL || lua_type(L, 1) == LUA_TTABLE)
+        return 1;
+    rl_task_push(L, task);
+    luaL_traceback(L, L, NULL, 1);
+    lua_setiuservalue(L, -2, RL_TRACEBACK);
+    lua_settop(L, 1);
+    return 1;
+}
+
+
+static int k_body(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)ctx;
+    if (status != LUA_OK && status != LUA_YIELD)
+        return lua_error(L);
+    return lua_gettop(L) - 1;
+}
+
+
+/* fn, ... -> what fn returns. Protected here, so that what is to be closed after an error may wait,
+ * too. */
+static int l_body(lua_State *L)
+{
+    int nargs = lua_gettop(L) - 1;
+    lua_pushlightuserdata(L, rl_engine_of(L));
+    lua_pushcclosure(L, l_keep_traceback, 1);
+    lua_insert(L, 1);
+    return k_body(L, lua_pcallk(L, nargs, LUA_MULTRET, 1, 0, k_body), 0);
+}
+
+
 /* ------------------------------------------------------------------ tasks as Lua sees them */
 
 /* What a task starts has no longer to run than the task. */
@@ -229,7 +263,9 @@ struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine, int nargs)
     task->engine = engine;
     task->thread = thread;
     task->state = RL_TASK_DONE; /* nothing to end should the next lines raise */
-    luaL_checkstack(thread, nargs + 1, "arguments of a task");
+    luaL_checkstack(thread, nargs + 2, "arguments of a task");
+    lua_pushlightuserdata(thread, engine);
+    lua_pushcclosure(thread, l_body, 1);
     lua_rawgetp(L, LUA_REGISTRYINDEX, engine);
     lua_pushvalue(L, -2);
     lua_rawsetp(L, -2, task); /* registry[engine][task] = userdata */

@@ -218,6 +218,25 @@ describe("task:cancel", function()
     assert.same({ "inner", "outer" }, closed)
   end))
 
+  it("lets what is to be closed wait, after a cancel and after an error", async(function()
+    for _, body in ipairs { function() core.sleep(60) end, function() error("out") end } do
+      local log = {}
+      local task = core.spawn(function()
+        local _guard <close> = setmetatable({}, { __close = function()
+          log[#log + 1] = coroutine.isyieldable()
+          core.sleep(0.005)
+          log[#log + 1] = "closed"
+        end })
+        core.sleep(0.001)
+        body()
+      end)
+      core.sleep(0.003)
+      task:cancel()
+      assert.is_nil((task:join()))
+      assert.same({ true, "closed" }, log)
+    end
+  end))
+
   it("grants cleaning up that waits", async(function()
     local cleaned
     local task = core.spawn(function()

@@ -58,24 +58,6 @@ function await.can_wait()
 end
 
 
-local function pass(ok, ...)
-  if not ok then error((...), 0) end
-  return ...
-end
-
-
---- Calls fn so that an error unwinds it while it may still wait. Without it a coroutine that dies
---- of an error closes its to-be-closed variables where nothing can park, and a child process would
---- be killed without having been asked.
----@async
----@param fn fun(...): any ...
----@return any ...    what fn returned; what it raises is raised, other errors than failures as one
----                   with a traceback
-function await.protected(fn, ...)
-  return pass(xpcall(fn, failure.traced, ...))
-end
-
-
 --- Calls `guard.fn` when the scope is left before that was set to nil.
 local guard_metatable <const> = {
   __close = function(guard)

@@ -66,8 +66,8 @@ end
 --- Outside a task the work is done in one: there a write to a dead child's stdin is no SIGPIPE,
 --- since the runtime blocks that signal while it turns the loop.
 local function in_task(fn, ...)
-  if core.running() then return await.protected(fn, ...) end
-  return core.spawn(await.protected, fn, ...):join()
+  if core.running() then return fn(...) end
+  return core.spawn(fn, ...):join()
 end
 
 

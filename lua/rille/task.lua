@@ -60,7 +60,7 @@ end
 
 local function run_member(group, index, fn, ...)
   local _ <close> = setmetatable({ group = group, index = index }, ended_metatable)
-  return await.protected(fn, ...)
+  return fn(...)
 end
 
 
@@ -119,7 +119,7 @@ end
 ---@return rille.Task         task:join([seconds]), task:cancel([reason]), task:status()
 function task.spawn(fn, ...)
   check_function(fn, "rille.spawn")
-  return core.spawn(await.protected, fn, ...)
+  return core.spawn(fn, ...)
 end
 
 

@@ -191,7 +191,10 @@ function Child:stop(grace)
   self:kill("sigcont")   -- a stopped process sees the other signal only then
   local last = core.now() + grace
   self.exited:wait(grace)
-  if not group.wait(self.pid, math.max(0, last - core.now())) then self:kill("sigkill") end
+  if not group.wait(self.pid, math.max(0, last - core.now())) then
+    self:kill("sigkill")
+    group.wait(self.pid, REAP)
+  end
   self.exited:wait(REAP)
 end
 
