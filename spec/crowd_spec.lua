@@ -1,14 +1,8 @@
 --- crowd_spec.lua -- many agents at once, in one process, over real sockets.
 local core = require "rille.core"
+local crowd = require "spec.support.crowd"
 local rille = require "rille"
 local step = require "rille.script"
-
---- As many agents as the limit on open files allows, at most 1,000; few where everything is slow.
-local function crowd()
-  if os.getenv "RILLE_SLOW" or os.getenv "RILLE_GC" then return 50 end
-  local handle <close> = io.popen "ulimit -n"
-  return math.min(1000, ((handle:read "n" or 1024) - 100) // 2)
-end
 
 --- A model that has every agent call its tool twice, whichever of them asks.
 local function two_rounds()
@@ -45,7 +39,7 @@ end
 
 describe("a crowd of agents", function()
   it("finishes over HTTP, each with two tool rounds", async(function()
-    local count = crowd()
+    local count = crowd(1000)
     local server <close> = assert(rille.mock.serve(two_rounds()))
     run_all(rille.agent { model = "m", base_url = server.url, tools = { look } }, count)
     assert.equal(3 * count, #server.requests)
@@ -55,12 +49,12 @@ describe("a crowd of agents", function()
 
   it("finishes in process", async(function()
     local model = two_rounds()
-    run_all(rille.agent { model = model, tools = { look } }, math.min(crowd(), 300))
+    run_all(rille.agent { model = model, tools = { look } }, crowd(300))
     model:assert_done()
   end))
 
   it("stops at once when it is cancelled", async(function()
-    local count = crowd()
+    local count = crowd(1000)
     local server <close> = assert(rille.mock.serve(step { step.text("late", { delay = 60 }), loop = true }))
     local agent = rille.agent { model = "m", base_url = server.url }
     local task = rille.spawn(function()

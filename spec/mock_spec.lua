@@ -1,6 +1,7 @@
 --- mock_spec.lua -- rille.mock: scripted models behind a port.
 local connect = require "spec.support.raw_client"
 local core = require "rille.core"
+local crowd = require "spec.support.crowd"
 local json = require "rille.json"
 local mock = require "rille.mock"
 local script = require "rille.script"
@@ -196,16 +197,8 @@ end)
 
 
 describe("rille.mock under load", function()
-  --- As many connections as the limit on open files allows, at most 1,000; both ends are ours.
-  local function room()
-    local handle = io.popen "ulimit -n"
-    local limit = handle:read "n"
-    handle:close()
-    return math.min(1000, ((limit or 1024) - 100) // 2)
-  end
-
   it("holds many connections at once", serving(script { "x", loop = true, pause = 0.01 }, function(server)
-    local count, clients = room(), {}
+    local count, clients = crowd(1000), {}
     local text = http("POST", "/v1/chat/completions", '{"stream":true}')
     for i = 1, count do
       clients[i] = connect(server.port)

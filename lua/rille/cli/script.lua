@@ -21,7 +21,8 @@ local function shifted(words, at)
 end
 
 
---- Runs a chunk, then waits for the tasks it started and left. What is spawned below this task ends with it.
+--- Runs a chunk, then waits for the tasks it started and left. What is spawned below this task ends
+--- with it.
 local function run_all(chunk, ...)
   local task = core.spawn(chunk, ...)
   local _, problem = task:join()
