@@ -120,7 +120,6 @@ static bool next_value(const char **at, struct rl_span *value)
 
 size_t rl_arguments_split(const struct rl_arguments *arguments, struct rl_span *values, size_t max)
 {
-    static const struct rl_span nothing = {"{}", 2};
     const char *at = rl_text_of(arguments->text);
     size_t count_kept = 0;
     struct rl_span value;
@@ -129,7 +128,7 @@ size_t rl_arguments_split(const struct rl_arguments *arguments, struct rl_span *
         if (!next_value(&at, &value))
             return 0;
         any = true;
-        bool drop = count_kept == 0 && rl_span_is(value, "{}");
+        bool drop = count_kept == 0 && (rl_span_is(value, "{}") || rl_span_is(value, "null"));
         for (size_t i = 0; i < count_kept && !drop; i++)
             drop = same_bytes(value, values[i]);
         if (drop)
@@ -139,6 +138,6 @@ size_t rl_arguments_split(const struct rl_arguments *arguments, struct rl_span *
         values[count_kept++] = value;
     }
     if (any && count_kept == 0)
-        values[count_kept++] = nothing;
+        values[count_kept++] = (struct rl_span){"{}", 2};
     return count_kept;
 }

@@ -112,9 +112,18 @@ static bool is_found(struct search *search, const char *text, size_t len)
 }
 
 
+/* Keeps the first event that says something, and passes over a beginning of an answer. */
 static int on_event(void *owner, const struct rl_sse_event *event)
 {
-    return is_found(owner, event->data, event->data_len);
+    struct search *search = owner;
+    if (!is_found(search, event->data, event->data_len))
+        return 0;
+    if (rl_json_get(search->payload, "choices") == NULL ||
+        rl_reply_is_error(search->payload, false))
+        return 1;
+    cJSON_Delete(search->payload);
+    search->payload = NULL;
+    return 0;
 }
 
 

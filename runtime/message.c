@@ -40,6 +40,7 @@ struct rl_message {
     cJSON *completion; /* after finish; belongs to response */
     cJSON *error;
     int broken;       /* RL_ENOMEM or the observer's value, once feed returned it */
+    bool in_comment;  /* while undecided: in a line that begins with a colon */
     bool has_events;  /* did any event come, ignored ones too? */
     bool is_done;     /* [DONE] came */
     bool has_ended;   /* nothing more is taken */
@@ -221,7 +222,8 @@ void rl_message_head(struct rl_message *message, const struct rl_reply_head *hea
 }
 
 
-/* The first byte that is not white decides. Returns how many bytes were skipped before it. */
+/* The first byte that is neither white nor in a comment decides: keep-alives come before documents,
+ * too. Returns how many bytes were skipped before it. */
 static size_t sniff(struct rl_message *message, const char *bytes, size_t len)
 {
     static const char mark[] = "\xEF\xBB\xBF";
@@ -232,7 +234,11 @@ static size_t sniff(struct rl_message *message, const char *bytes, size_t len)
             continue;
         }
         message->offset = 3;
-        if (rl_is_white(bytes[i]))
+        if (bytes[i] == '\n' || bytes[i] == '\r')
+            message->in_comment = false;
+        if (bytes[i] == ':')
+            message->in_comment = true;
+        if (message->in_comment || rl_is_white(bytes[i]))
             continue;
         message->mode = bytes[i] == '{' || bytes[i] == '[' ? DOCUMENT
                         : bytes[i] == '<'                  ? PAGE
@@ -265,10 +271,8 @@ static int feed_events(struct rl_message *message, const char *bytes, size_t len
 /* Makes a limit of ours an error of the reply, and remembers what cannot be one. */
 static int settle(struct rl_message *message, int rc)
 {
-    if (rc == RL_ETOOBIG) {
-        const char *kind = message->mode == EVENTS ? "bad_chunk" : "bad_body";
-        rc = fail_text(message, kind, "the reply is larger than the limit");
-    }
+    if (rc == RL_ETOOBIG)
+        rc = fail_text(message, "bad_chunk", "the reply is larger than the limit");
     if (rc != RL_OK && rc != ENOUGH)
         message->broken = rc;
     if (message->broken != RL_OK)
@@ -346,7 +350,7 @@ static int finish_document(struct rl_message *message)
     if (err.code == RL_ENOMEM)
         return RL_ENOMEM;
     if (err.code == RL_ETOOBIG)
-        return fail_text(message, "bad_body", err.message);
+        return fail_text(message, "bad_chunk", err.message);
     return finish_rest(message, body);
 }
 

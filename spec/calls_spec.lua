@@ -246,6 +246,7 @@ describe("tool calls", function()
     it("lose a {} before them", function()
       assert.same({ { "a", "f", '{"x":1}' } }, arguments("{}", '{"x":', "1}"))
       assert.same({ { "a", "f", '{"x":1}' } }, arguments("{}", "{}", '{"x":1}'))
+      assert.same({ { "a", "f", '{"x":1}' } }, arguments("null", '{"x":1}'))
       assert.same({ { "a", "f", "{}" } }, arguments("{}", "{}"))
     end)
 

@@ -179,19 +179,19 @@ describe("core.decode", function()
     it("bounds the depth", function()
       local deep = '{"choices":[{"delta":{"x":' .. ("["):rep(200) .. ("]"):rep(200) .. "}}]}"
       assert.equal("bad_chunk", survives(wire.stream { deep }).error.kind)
-      assert.equal("bad_body", survives(("["):rep(1 << 20)).error.kind)
-      assert.equal("bad_body", survives(('{"a":'):rep(1 << 18)).error.kind)
+      assert.equal("bad_chunk", survives(("["):rep(1 << 20)).error.kind)
+      assert.equal("bad_chunk", survives(('{"a":'):rep(1 << 18)).error.kind)
     end)
 
     it("bounds the number of values", function()
       assert.equal("bad_chunk", survives(wire.stream { "[" .. ("0,"):rep(1100000) .. "0]" }).error.kind)
-      assert.equal("bad_body", survives("[" .. ("0,"):rep(1100000) .. "0]").error.kind)
+      assert.equal("bad_chunk", survives("[" .. ("0,"):rep(1100000) .. "0]").error.kind)
     end)
 
     it("bounds one event, one body and the whole reply", function()
       local text = ("x"):rep(3000)
       assert.equal("bad_chunk", survives(wire.stream { chunk { content = text } }, { max_bytes = 2000 }).error.kind)
-      assert.equal("bad_body", survives(wire.body { content = text }, { max_bytes = 2000 }).error.kind)
+      assert.equal("bad_chunk", survives(wire.body { content = text }, { max_bytes = 2000 }).error.kind)
       local chunks = {}
       for i = 1, 100 do chunks[i] = chunk { content = ("x"):rep(100) } end
       local got = survives(wire.stream(chunks), { max_bytes = 1000 })

@@ -609,6 +609,15 @@ describe("a plain body", function()
     end
   end)
 
+  it("may stand behind comments that keep the connection alive", function()
+    local body = wire.body({ content = "Hi" }, "stop")
+    for _, text in ipairs { ": PROCESSING\n\n: x\n\n" .. body, "\n:\r\n" .. body } do
+      assert.equal("Hi", core.decode(text).choices[1].message.content)
+      assert.equal("Hi", core.decode(text, { cuts = wire.every_byte(text) }).choices[1].message.content)
+    end
+    assert.equal("empty_response", core.decode(": PROCESSING\n\n").error.kind)
+  end)
+
   it("may be followed by [DONE] or events", function()
     local body = wire.body({ content = "Hi" })
     assert.is_true(core.decode(body .. "\n\ndata: [DONE]\n\n").done)

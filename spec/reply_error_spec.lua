@@ -156,7 +156,7 @@ describe("an error body", function()
   it("may be sent as events", function()
     for _, text in ipairs {
       'data: {"error":{"message":"x"}}', 'event: error\ndata: {"error":{"message":"x"}}\n\n', 'error: {"message":"x"}\n\n',
-      ': comment\n\ndata: {"error":{"message":"x"}}\n\ndata: [DONE]\n\n', 'data: nonsense\n\ndata: {"error":{"message":"x"}}\n\n',
+      ': comment\n\ndata: {"error":{"message":"x"}}\n\ndata: [DONE]\n\n', 'data: {"choices":[]}\n\ndata: {"detail":"x"}\n\n', 'data: nonsense\n\ndata: {"error":{"message":"x"}}\n\n',
       "data:{\"error\":\ndata:{\"message\":\"x\"}}\r\n\r\n",
     } do
       assert.equal("x", failed(text, 429).message, text)
