@@ -260,10 +260,10 @@ describe("rille mock", function()
   end))
 
   it("says what is wrong with the file", async(function()
-    assert_fails(program.run { "mock", "/no/file.lua" }, 1,
-      "rille: not_found: cannot open /no/file.lua: No such file or directory\n")
+    assert_fails(program.run { "mock", "/no/file.lua" }, 2,
+      "rille: cannot open /no/file.lua: No such file or directory\n")
     assert_fails(with_file("s.lua", "return {\n", { "mock", "FILE" }), 1,
-      "rille: invalid_request: FILE:2: unexpected symbol near <eof>\n")
+      "rille: FILE:2: unexpected symbol near <eof>\n")
     assert_fails(program.run { "mock" }, 2, "rille: mock: one FILE expected\n")
     assert_fails(program.run { "mock", "x", "--port", "70000" }, 2, "rille: --port: 0 to 65535 expected\n")
   end))

@@ -19,6 +19,14 @@ local command = {
 }
 
 
+--- The message names the file and the line; its code would add nothing.
+local function refuse_file(problem)
+  problem.plain = true
+  if problem.code == "not_found" then problem.exit_status = status.usage end
+  return nil, problem
+end
+
+
 ---@async
 ---@param values table<string, any>
 ---@param operands string[]
@@ -28,7 +36,7 @@ function command.run(values, operands)
   if #operands ~= 1 then return status.misused("mock: one FILE expected") end
   if (values.port or 0) > 65535 then return status.misused("--port: 0 to 65535 expected") end
   local models, problem = script.load(operands[1])
-  if not models then return nil, problem end
+  if not models then return refuse_file(problem) end
   local server
   server, problem = require("rille.mock").serve(models, { port = values.port, host = values.host })
   if not server then return nil, problem end
