@@ -86,7 +86,7 @@ asan: deps  ## every spec under the address and undefined behaviour sanitizers
 	@$(MAKE) --no-print-directory -s B=build/asan CFLAGS='$(ASAN_FLAGS)' spec RUN='\
 	  LD_PRELOAD="$(shell $(CC) -print-file-name=libasan.so) $(shell $(CC) -print-file-name=libubsan.so)" \
 	  ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=spec/support/lsan.supp:print_suppressions=0 \
-	  UBSAN_OPTIONS=print_stacktrace=1 RILLE_HOST_FLAGS="$(SANITIZE)"'
+	  UBSAN_OPTIONS=print_stacktrace=1 RILLE_HOST_FLAGS="$(SANITIZE)" RILLE_PROPERTY_RUNS=500'
 
 gc: deps  ## every spec with an aggressive collector
 	@RILLE_GC=aggressive $(MAKE) --no-print-directory test
@@ -104,13 +104,15 @@ walk:  ## print the data flow, file by file
 	@grep -hoE --include='*.c' --include='*.lua' '^(/\*|---?) ?[a-z_./]+ -- walk [0-9]+.*' -r runtime lua tools | \
 	  sed 's|^[/*-]* *||; s| \*/$$||' | sort -t' ' -k4n -k1
 
-install: all  ## copy program, library, header and Lua module below $(DESTDIR)$(PREFIX)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4/rille $(DESTDIR)$(PREFIX)/include
+install: all  ## copy program, library, header, Lua module and tools below $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4/rille $(DESTDIR)$(PREFIX)/include \
+	  $(DESTDIR)$(PREFIX)/share/rille/tools
 	install $B/rille $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $B/librille.a $B/librille.so $(DESTDIR)$(PREFIX)/lib
 	install -m 644 $B/lua/rille/core.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/rille
 	ln -sf rille/core.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/rille.so
 	install -m 644 runtime/rille.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 tools/*.lua $(DESTDIR)$(PREFIX)/share/rille/tools
 
 clean:  ## remove what was built
 	rm -rf build
