@@ -292,6 +292,8 @@ int rl_message_feed(struct rl_message *message, const char *bytes, size_t len)
     }
     if (len == 0)
         return RL_OK;
+    if (message->mode != EVENTS && message->mode != UNDECIDED)
+        message->events++;
     switch (message->mode) {
     case EVENTS: return settle(message, feed_events(message, bytes, len));
     case DOCUMENT: return settle(message, rl_buf_add(&message->body, bytes, len));
@@ -344,7 +346,6 @@ static int finish_document(struct rl_message *message)
     struct rl_span body = rl_span_trim(message->body.data, message->body.len);
     struct rl_err err;
     cJSON *payload = rl_json_parse(body.at, body.len, NULL, 0, &err);
-    message->events++;
     if (payload != NULL)
         return take_payload(message, payload, false, true);
     if (err.code == RL_ENOMEM)

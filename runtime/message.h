@@ -59,8 +59,8 @@ int rl_message_feed(struct rl_message *message, const char *bytes, size_t len);
  * one. */
 int rl_message_finish(struct rl_message *message);
 
-/* How many events with data (or whole bodies) were taken so far: for an idle timer that comments do
- * not feed. */
+/* How many events with data, or slices of a body, were taken so far: for an idle timer that
+ * comments and blank lines do not feed. */
 size_t rl_message_events(const struct rl_message *message);
 
 /* After finish. All pointers belong to the message. */
