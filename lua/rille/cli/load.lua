@@ -5,7 +5,6 @@
 --- one.
 
 local failure = require "rille.failure"
-local json = require "rille.json"
 local status = require "rille.cli.status"
 
 local loader = {}
@@ -103,7 +102,7 @@ function loader.schema(path)
   local text, problem = loader.read(path)
   if not text then return nil, problem end
   local value
-  value, problem = json.decode(text)
+  value, problem = require("rille.json").decode(text)
   if type(value) ~= "table" then
     local why = problem and problem.message or "an object expected"
     return status.misused(("%s: %s"):format(path, why))
@@ -118,7 +117,7 @@ end
 ---@return table? values
 ---@return rille.Failure? failure
 function loader.pairs(words, is_text)
-  local values = {}
+  local json, values = require "rille.json", {}
   for _, word in ipairs(words or {}) do
     local key, text = word:match("^([^=]+)=(.*)$")
     if not key then return status.misused(("key=value expected, got '%s'"):format(word)) end
