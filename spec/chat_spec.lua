@@ -429,6 +429,53 @@ describe("chat.start", function()
     end)
   end)
 
+  -- ------------------------------------------------------------------ scripted models
+  describe("a scripted model", function()
+    local function answered(respond)
+      return chat.complete { model = { respond = respond }, messages = hello(), retries = 0 }
+    end
+
+    it("is given the decoded body, and its bytes are read as a server's", function()
+      local seen
+      local completion, info = answered(function(_, request)
+        seen = request
+        return { status = 200, headers = { "Content-Type: application/json", "x-request-id: r1" }, cuts = { 3, 9 },
+          body = '{"choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"hi"}}]}' }
+      end)
+      assert.equal("script", seen.model)
+      assert.equal("hi", seen.messages[1].content)
+      assert.equal("hi", completion.choices[1].message.content)
+      assert.equal("r1", info.request_id)
+      assert.equal("script", info.provider)
+    end)
+
+    it("fails when it raises or returns nothing to read", function()
+      for _, respond in ipairs({ function() error("oops") end, function() end, function() return {} end }) do
+        local completion, trouble = answered(respond)
+        assert.is_nil(completion)
+        assert.equal("internal", trouble.code)
+      end
+    end)
+
+    it("may wait before it answers", function()
+      local completion = answered(function() return { body = '{"choices":[{"message":{"content":"x"}}]}', delay = 3 } end)
+      assert.equal("x", completion.choices[1].message.content)
+      assert.same({ 3 }, clock.slept)
+    end)
+
+    it("teaches nothing to another one", function()
+      local function picky() return { status = 400, body = '{"error":{"message":"temperature is not supported"}}' } end
+      local bodies = {}
+      local function easy(_, request)
+        bodies[#bodies + 1] = request
+        return { body = '{"choices":[{"message":{"content":"x"}}]}' }
+      end
+      chat.complete { model = { respond = picky }, messages = hello(), params = { temperature = 1 }, retries = 0 }
+      assert(chat.complete { model = { respond = easy }, messages = hello(), params = { temperature = 1 } })
+      assert.equal(1, bodies[1].temperature)
+    end)
+  end)
+
   -- ------------------------------------------------------------------ the end
   it("can be closed at any time, once and again", function()
     wire = fake_wire.install { default = DONE }

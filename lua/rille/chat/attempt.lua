@@ -65,12 +65,15 @@ local function core_options(request, made, address, deadline)
 end
 
 
---- Asks a scripted model for the bytes of its answer.
+--- Asks a scripted model for the bytes of its answer. → response | nil, failure
 local function canned(script, made, request)
-  local response = script:respond(json.decode(body.text(made, request.messages)))
-  if type(response) ~= "table" or type(response.body) ~= "string" then
-    error("a scripted model's respond() must return a table with a body, got " .. type(response), 0)
+  local asked = json.decode(body.text(made, request.messages))
+  local ok, response = pcall(script.respond, script, asked)
+  if not ok and failure.is(response) and response.code == "cancelled" then error(response, 0) end
+  if ok and (type(response) ~= "table" or type(response.body) ~= "string") then
+    ok, response = false, "respond() must return a table with a body, got " .. type(response)
   end
+  if not ok then return nil, failure.new("internal", "the scripted model failed: " .. tostring(response)) end
   if response.delay then time.sleep(response.delay) end
   return response
 end
@@ -89,7 +92,9 @@ end
 function attempt.send(request, target, made, address, endpoint, deadline)
   if target.script then
     local settings = core_options(request, made, address, deadline)
-    settings.canned = canned(target.script, made, request)
+    local response, broken = canned(target.script, made, request)
+    if not response then return nil, broken end
+    settings.canned = response
     return core.chat(settings)
   end
   local late = wait_for_turn(endpoint, target.profile.name, deadline)

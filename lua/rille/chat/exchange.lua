@@ -255,7 +255,7 @@ end
 
 
 Exchange.__close = Exchange.close
-Exchange.__gc = Exchange.close
+Exchange.__gc = clear_attempt   -- no clock: the runtime may be closing
 
 
 --- Starts an exchange.
