@@ -14,6 +14,7 @@ static void free_part(struct rl_part *part)
     free(part);
 }
 
+
 static struct rl_part *add_part(struct rl_chat *chat, enum rl_part_kind kind, int64_t choice)
 {
     struct rl_part *part = calloc(1, sizeof(*part));
@@ -30,11 +31,13 @@ static struct rl_part *add_part(struct rl_chat *chat, enum rl_part_kind kind, in
     return part;
 }
 
+
 static void weigh(struct rl_chat *chat, struct rl_part *part, size_t bytes)
 {
     part->weight += bytes;
     chat->waiting += bytes;
 }
+
 
 /* walk 7 tells a delta. */
 static int on_delta(void *owner, enum rl_delta_kind kind, int64_t choice, const char *carried,
@@ -55,6 +58,7 @@ static int on_delta(void *owner, enum rl_delta_kind kind, int64_t choice, const 
     return rl_buf_add(&part->text, carried, len);
 }
 
+
 /* walk 7 tells a chunk. */
 static int on_chunk(void *owner, const cJSON *chunk)
 {
@@ -68,6 +72,7 @@ static int on_chunk(void *owner, const cJSON *chunk)
     weigh(chat, part, CHUNK_WEIGHT);
     return RL_OK;
 }
+
 
 void rl_chat_drop_part(struct rl_chat *chat)
 {
@@ -86,6 +91,7 @@ void rl_chat_drop_part(struct rl_chat *chat)
         rl_canned_resume(chat->canned);
 }
 
+
 void rl_chat_read_no_more(struct rl_chat *chat)
 {
     chat->unread = true;
@@ -93,13 +99,14 @@ void rl_chat_read_no_more(struct rl_chat *chat)
         rl_chat_drop_part(chat);
 }
 
-/* ------------------------------------------------------------------ what the
- * transport tells */
+
+/* ------------------------------------------------------------------ what the transport tells */
 
 static const char *look_up(const void *headers, const char *name)
 {
     return rl_http_head_get(headers, name);
 }
+
 
 static void on_head(void *owner)
 {
@@ -107,6 +114,7 @@ static void on_head(void *owner)
     struct rl_reply_head head = {chat->head.status, look_up, &chat->head};
     rl_message_head(chat->message, &head);
 }
+
 
 static int on_bytes(void *owner, const char *bytes, size_t len, struct rl_err *err)
 {
@@ -127,6 +135,7 @@ static int on_bytes(void *owner, const char *bytes, size_t len, struct rl_err *e
     return rl_message_events(chat->message) != events ? RL_HTTP_MORE : RL_HTTP_QUIET;
 }
 
+
 /* The only end, whatever the cause. */
 static void on_done(void *owner, const struct rl_err *err)
 {
@@ -140,16 +149,17 @@ static void on_done(void *owner, const struct rl_err *err)
     chat->on_change(chat->owner);
 }
 
+
 static const struct rl_http_events events = {on_head, on_bytes, on_done};
 
-/* ------------------------------------------------------------------ the life
- * of a chat */
+/* ------------------------------------------------------------------ the life of a chat */
 
 void rl_chat_init(struct rl_chat *chat, void (*on_change)(void *), void *owner)
 {
     *chat = (struct rl_chat){.on_change = on_change, .owner = owner};
     rl_http_head_init(&chat->head);
 }
+
 
 static int make_message(struct rl_chat *chat, const struct rl_chat_request *request,
                         struct rl_err *err)
@@ -167,12 +177,14 @@ static int make_message(struct rl_chat *chat, const struct rl_chat_request *requ
     return RL_OK;
 }
 
+
 int rl_chat_start(struct rl_chat *chat, struct rl_http_pool *pool,
                   const struct rl_chat_request *request, struct rl_err *err)
 {
     struct rl_http_request http = request->http;
     if (make_message(chat, request, err) != RL_OK) {
-        free(http.body);
+        if (!http.body.is_borrowed)
+            free(http.body.bytes);
         return err->code;
     }
     http.small = true;
@@ -182,6 +194,7 @@ int rl_chat_start(struct rl_chat *chat, struct rl_http_pool *pool,
     chat->http = rl_http_start(pool, &http, &chat->head, &events, chat, err);
     return chat->http != NULL ? RL_OK : err->code;
 }
+
 
 int rl_chat_start_canned(struct rl_chat *chat, uv_loop_t *loop,
                          const struct rl_chat_request *request,
@@ -193,6 +206,7 @@ int rl_chat_start_canned(struct rl_chat *chat, uv_loop_t *loop,
     return chat->canned != NULL ? RL_OK : err->code;
 }
 
+
 void rl_chat_cancel(struct rl_chat *chat)
 {
     if (chat->http != NULL)
@@ -200,6 +214,7 @@ void rl_chat_cancel(struct rl_chat *chat)
     else if (chat->canned != NULL)
         rl_canned_cancel(chat->canned);
 }
+
 
 void rl_chat_close(struct rl_chat *chat)
 {

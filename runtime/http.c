@@ -14,19 +14,21 @@
 #include <string.h>
 
 enum {
-    EASY_SPARE = 64,        /* easy handles kept for the next transfer; 5 KB each */
-    LONG_UPLOAD = 64 << 10, /* bytes: up to here libcurl sends a body along with the head */
-    LINGER_MS = 50,         /* for the server to close a response that its owner has all of */
+    LONG_BODY = 64 << 10,    /* bytes: up to here libcurl sends a body along with the head */
+    WORTH_FREEING = 4 << 10, /* bytes of a body, to look for the moment when it is sent */
+    LOOK_MS = 20,            /* between looks at a body that is being sent */
+    LINGER_MS = 50,          /* for the server to close a response that its owner has all of */
     DEFAULT_MAX_BYTES = 64 << 20
 };
+
+static const long UPLOAD_BUFFER = 64 << 10; /* bytes; libcurl's own choice */
 
 struct rl_http_pool {
     uv_loop_t *loop;
     struct rl_multi *multi;
     struct rl_http *running;
-    size_t untold; /* transfers whose owner still waits */
-    CURL *spare[EASY_SPARE];
-    size_t spares;
+    size_t untold;                /* transfers whose owner still waits */
+    struct rl_http_spares spares; /* easy handles without a transfer */
 };
 
 struct rl_http {
@@ -36,10 +38,10 @@ struct rl_http {
     CURL *easy;
     struct rl_shard *shard;
     struct curl_slist *headers; /* one block */
-    char *body;
-    size_t body_len;
-    curl_off_t uploaded; /* of a long body, when the timer looked last */
-    bool plain;          /* can another transfer have the easy handle? */
+    struct rl_http_body body;   /* bytes NULL: none, or sent and freed */
+    curl_off_t uploaded;        /* of the body, when we looked last */
+    bool looked;
+    bool plain; /* can another transfer have the easy handle? */
 
     struct rl_http_head *head; /* these three are the owner's; events NULL: it knows the end */
     const struct rl_http_events *events;
@@ -54,6 +56,9 @@ struct rl_http {
 };
 
 _Static_assert(sizeof(((struct rl_err *)0)->message) >= CURL_ERROR_SIZE, "libcurl writes there");
+
+
+static const struct rl_err no_trouble = {0};
 
 
 /* ------------------------------------------------------------------ the end */
@@ -76,20 +81,6 @@ static void tell(struct rl_http *http, const struct rl_err *err)
 }
 
 
-static void keep_easy(struct rl_http *http)
-{
-    struct rl_http_pool *pool = http->pool;
-    if (!http->plain || pool->spares == EASY_SPARE) {
-        curl_easy_cleanup(http->easy);
-        return;
-    }
-    curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, NULL);
-    curl_easy_setopt(http->easy, CURLOPT_POSTFIELDS, NULL);
-    curl_easy_setopt(http->easy, CURLOPT_ERRORBUFFER, NULL);
-    pool->spare[pool->spares++] = http->easy;
-}
-
-
 /* The only end of a transfer, whatever the cause. */
 static void finish(struct rl_http *http, const struct rl_err *err)
 {
@@ -101,9 +92,12 @@ static void finish(struct rl_http *http, const struct rl_err *err)
         http->pool->running = http->next;
     if (http->next != NULL)
         http->next->prev = http->prev;
-    keep_easy(http);
+    if (http->plain)
+        rl_http_spares_keep(&http->pool->spares, http->easy);
+    else
+        curl_easy_cleanup(http->easy);
     free(http->headers);
-    free(http->body);
+    rl_http_body_free(&http->body);
     uv_close((uv_handle_t *)&http->timer, on_closed);
     tell(http, err);
 }
@@ -122,7 +116,6 @@ static void fail(struct rl_http *http, CURLcode result)
 /* libcurl says that a transfer is over. */
 static void on_end(CURL *easy, CURLcode result)
 {
-    static const struct rl_err none = {0};
     struct rl_http *http;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &http);
     if (result == CURLE_OK && http->clock.phase < RL_HTTP_RECEIVING)
@@ -130,7 +123,7 @@ static void on_end(CURL *easy, CURLcode result)
     if (result == CURLE_OK)
         rl_multi_trust(http->pool->multi, easy);
     if (http->clock.phase == RL_HTTP_LINGERING || (result == CURLE_OK && http->err.code == RL_OK))
-        finish(http, &none);
+        finish(http, &no_trouble);
     else
         fail(http, result);
 }
@@ -148,23 +141,47 @@ static void time_out(struct rl_http *http, enum rl_http_limit limit)
 }
 
 
-/* The wait for the first byte of the response begins when the last byte of the body is out. Returns
- * whether there is more to send. */
-static bool look_at_upload(struct rl_http *http)
+/* Is all of the request out? The wait for the first byte of the response begins when its last one
+ * is. */
+static bool is_sent(struct rl_http *http)
 {
-    if (http->clock.phase != RL_HTTP_WAITING || http->body_len <= LONG_UPLOAD)
-        return false;
     curl_off_t sent = 0;
+    if (http->body.len == 0)
+        return true;
     curl_easy_getinfo(http->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
-    if (sent > http->uploaded) {
-        http->uploaded = sent;
+    if (sent > http->uploaded && http->body.len > LONG_BODY && http->clock.phase == RL_HTTP_WAITING)
         http->clock.sent_at = uv_now(http->pool->loop);
-    }
-    return (size_t)sent < http->body_len;
+    http->uploaded = sent;
+    return (size_t)sent >= http->body.len;
+}
+
+
+/* Frees what was sent, libcurl's own copy of a long body too (setting the size does that). libcurl
+ * repeats a request on a fresh connection only as long as no byte of an answer came. */
+static void drop_body(struct rl_http *http)
+{
+    bool is_answered = http->clock.phase >= RL_HTTP_RECEIVING;
+    if (http->body.bytes == NULL || !is_sent(http) || !(is_answered || http->body.remake != NULL))
+        return;
+    rl_http_body_free(&http->body);
+    if (http->body.len > LONG_BODY)
+        curl_easy_setopt(http->easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER);
 }
 
 
 static void on_timer(uv_timer_t *timer);
+
+
+/* When the request may be out, to free its bytes and to know when the wait for an answer began. */
+static uint64_t next_look(const struct rl_http *http, uint64_t now)
+{
+    bool is_worth_it =
+        http->body.len > LONG_BODY || (http->body.remake != NULL && http->body.len > WORTH_FREEING);
+    if (http->clock.phase != RL_HTTP_WAITING || http->body.bytes == NULL || !is_worth_it ||
+        (http->uploaded > 0 && (size_t)http->uploaded >= http->body.len))
+        return UINT64_MAX;
+    return http->looked ? now + LOOK_MS : now;
+}
 
 
 /* Deadlines move outwards with every byte; the timer is moved only when one came nearer, and looks
@@ -172,37 +189,43 @@ static void on_timer(uv_timer_t *timer);
 static void arm(struct rl_http *http)
 {
     uint64_t now = uv_now(http->pool->loop);
-    struct rl_http_due due = rl_http_clock_due(&http->clock);
-    if (due.limit == RL_HTTP_FIRST_BYTE && look_at_upload(http)) /* when was the last byte sent? */
-        due.at = now + (uint64_t)http->clock.limits.first_byte_ms / 10;
-    if (due.limit == RL_HTTP_NO_LIMIT || (http->armed_for != 0 && http->armed_for <= due.at))
+    uint64_t at = rl_http_clock_due(&http->clock).at;
+    uint64_t look_at = next_look(http, now);
+    if (look_at < at)
+        at = look_at;
+    if (at == UINT64_MAX || (http->armed_for != 0 && http->armed_for <= at))
         return;
-    http->armed_for = due.at;
-    uv_timer_start(&http->timer, on_timer, due.at > now ? due.at - now : 0, 0);
+    http->armed_for = at;
+    uv_timer_start(&http->timer, on_timer, at > now ? at - now : 0, 0);
 }
 
 
+/* The owner has all it wants; the connection is kept if the server ends the response soon. */
 static void linger(struct rl_http *http)
 {
-    static const struct rl_err none = {0};
+    if (!is_sent(http)) {
+        finish(http, &no_trouble);
+        return;
+    }
+    rl_http_body_free(&http->body);
     uv_timer_start(&http->timer, on_timer, LINGER_MS, 0);
-    tell(http, &none);
+    tell(http, &no_trouble);
 }
 
 
 static void on_timer(uv_timer_t *timer)
 {
-    static const struct rl_err none = {0};
     struct rl_http *http = timer->data;
     if (http->clock.phase == RL_HTTP_LINGERING) {
         if (http->events != NULL)
             linger(http);
         else
-            finish(http, &none);
+            finish(http, &no_trouble);
         return;
     }
     http->armed_for = 0;
-    look_at_upload(http);
+    http->looked = true;
+    drop_body(http);
     struct rl_http_due due = rl_http_clock_due(&http->clock);
     if (due.at <= uv_now(http->pool->loop))
         time_out(http, due.limit);
@@ -213,6 +236,26 @@ static void on_timer(uv_timer_t *timer)
 
 /* ------------------------------------------------------------------ callbacks of libcurl */
 
+/* Why libcurl is made to stop stands in err, and what it thinks of that is not to be written there.
+ */
+static size_t stop(struct rl_http *http)
+{
+    curl_easy_setopt(http->easy, CURLOPT_ERRORBUFFER, NULL);
+    return 0;
+}
+
+
+/* libcurl repeats a request whose bytes were freed. */
+static bool restore_body(struct rl_http *http)
+{
+    if (http->body.bytes != NULL || http->body.len == 0)
+        return true;
+    http->body.bytes = http->body.remake(http->owner, http->body.len);
+    curl_easy_setopt(http->easy, CURLOPT_POSTFIELDS, http->body.bytes);
+    return http->body.bytes != NULL;
+}
+
+
 /* CURLOPT_PREREQFUNCTION: connected; the request goes out now. */
 static int on_connected(void *owner, char *peer, char *local, int peer_port, int local_port)
 {
@@ -221,25 +264,17 @@ static int on_connected(void *owner, char *peer, char *local, int peer_port, int
     (void)peer_port;
     (void)local_port;
     struct rl_http *http = owner;
+    if (!restore_body(http)) {
+        rl_err_set(&http->err, RL_ECONNECT, "the server closed a connection that was still in use");
+        stop(http);
+        return CURL_PREREQFUNC_ABORT;
+    }
     http->clock.phase = RL_HTTP_WAITING;
     http->clock.sent_at = uv_now(http->pool->loop);
+    http->looked = false;
+    http->uploaded = 0;
     arm(http);
     return CURL_PREREQFUNC_OK;
-}
-
-
-/* The copy of the request is not needed when it is out and answered: libcurl repeats a request, on
- * a fresh connection, only as long as no byte of an answer came. */
-static void drop_body(struct rl_http *http)
-{
-    curl_off_t sent = 0;
-    if (http->body == NULL)
-        return;
-    curl_easy_getinfo(http->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
-    if ((size_t)sent < http->body_len)
-        return;
-    free(http->body);
-    http->body = NULL;
 }
 
 
@@ -264,24 +299,12 @@ static size_t on_header(char *line, size_t size, size_t count, void *owner)
         return len; /* trailers */
     int rc = rl_http_head_line(http->head, line, len);
     if (rc != RL_OK) {
-        char shown[RL_HTTP_SHOWN_MAX];
-        rl_http_shown_easy(shown, http->easy);
-        rl_err_set(&http->err, rc, "%s sent more than %d bytes of header fields", shown,
-                   RL_HTTP_HEAD_MAX);
-        return 0;
+        rl_http_explain_size(&http->err, http->easy, rc, "header fields", RL_HTTP_HEAD_MAX);
+        return stop(http);
     }
     if (http->head->complete && http->head->status >= 200)
         begin_receiving(http);
     return len;
-}
-
-
-static void refuse_size(struct rl_http *http)
-{
-    char shown[RL_HTTP_SHOWN_MAX];
-    rl_http_shown_easy(shown, http->easy);
-    rl_err_set(&http->err, RL_ETOOBIG, "the response of %s is larger than %lld bytes (max_bytes)",
-               shown, (long long)http->max_bytes);
 }
 
 
@@ -294,8 +317,9 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *owner)
     if (http->clock.phase == RL_HTTP_LINGERING)
         return len;
     if ((int64_t)len > http->max_bytes - http->received) {
-        refuse_size(http);
-        return 0;
+        rl_http_explain_size(&http->err, http->easy, RL_ETOOBIG, "its body (max_bytes)",
+                             http->max_bytes);
+        return stop(http);
     }
     int verdict = http->events->on_bytes(http->owner, bytes, len, &http->err);
     if (verdict == RL_HTTP_PAUSE) {
@@ -310,7 +334,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *owner)
         http->clock.phase = RL_HTTP_LINGERING;
         uv_timer_start(&http->timer, on_timer, 0, 0);
     }
-    return verdict < 0 ? 0 : len;
+    return verdict < 0 ? stop(http) : len;
 }
 
 
@@ -344,20 +368,31 @@ static CURLcode dress(struct rl_http *http, const struct rl_http_request *reques
 }
 
 
+/* One that libuv does not know yet; NULL is fine. */
+static void free_http(struct rl_http *http)
+{
+    if (http == NULL)
+        return;
+    curl_easy_cleanup(http->easy);
+    free(http->headers);
+    free(http);
+}
+
+
 static struct rl_http *new_http(struct rl_http_pool *pool, const struct rl_http_request *request)
 {
     struct rl_http *http = calloc(1, sizeof(*http));
     if (http == NULL)
         return NULL;
-    http->easy = pool->spares > 0 ? pool->spare[--pool->spares] : new_easy(pool);
+    http->easy = rl_http_spares_take(&pool->spares);
+    if (http->easy == NULL)
+        http->easy = new_easy(pool);
     http->headers = rl_http_header_list(request);
     http->pool = pool;
     http->plain = request->ca_file == NULL;
     if (http->easy != NULL && http->headers != NULL && dress(http, request) == CURLE_OK)
         return http;
-    curl_easy_cleanup(http->easy);
-    free(http->headers);
-    free(http);
+    free_http(http);
     return NULL;
 }
 
@@ -372,36 +407,40 @@ static void start_clock(struct rl_http *http, const struct rl_http_limits *limit
 }
 
 
-struct rl_http *rl_http_start(struct rl_http_pool *pool, const struct rl_http_request *request,
-                              struct rl_http_head *head, const struct rl_http_events *events,
-                              void *owner, struct rl_err *err)
+/* The transfer is on its way: it belongs to the owner's business and the pool's list. */
+static void launch(struct rl_http *http, const struct rl_http_request *request)
 {
-    struct rl_http *http = new_http(pool, request);
-    if (http == NULL) {
-        free(request->body);
-        rl_err_set(err, RL_ENOMEM, "not enough memory for a request");
-        return NULL;
-    }
-    http->shard = rl_multi_add(pool->multi, http->easy, err);
-    if (http->shard == NULL) {
-        curl_easy_cleanup(http->easy);
-        free(http->headers);
-        free(http);
-        free(request->body);
-        return NULL;
-    }
+    struct rl_http_pool *pool = http->pool;
     http->body = request->body;
-    http->body_len = request->body_len;
     http->max_bytes = request->max_bytes >= 0 ? request->max_bytes : DEFAULT_MAX_BYTES;
-    http->head = head;
-    http->events = events;
-    http->owner = owner;
     http->next = pool->running;
     if (pool->running != NULL)
         pool->running->prev = http;
     pool->running = http;
     pool->untold++;
     start_clock(http, &request->limits);
+}
+
+
+struct rl_http *rl_http_start(struct rl_http_pool *pool, const struct rl_http_request *request,
+                              struct rl_http_head *head, const struct rl_http_events *events,
+                              void *owner, struct rl_err *err)
+{
+    struct rl_http *http = new_http(pool, request);
+    if (http == NULL)
+        rl_err_set(err, RL_ENOMEM, "not enough memory for a request");
+    else
+        http->shard = rl_multi_add(pool->multi, http->easy, err);
+    if (http == NULL || http->shard == NULL) {
+        struct rl_http_body body = request->body;
+        rl_http_body_free(&body);
+        free_http(http);
+        return NULL;
+    }
+    http->head = head;
+    http->events = events;
+    http->owner = owner;
+    launch(http, request);
     return http;
 }
 
@@ -451,8 +490,7 @@ void rl_http_pool_close(struct rl_http_pool *pool)
 {
     while (pool->running != NULL)
         rl_http_cancel(pool->running);
-    while (pool->spares > 0)
-        curl_easy_cleanup(pool->spare[--pool->spares]);
+    rl_http_spares_free(&pool->spares);
     rl_multi_close(pool->multi);
     free(pool);
 }

@@ -21,14 +21,25 @@
 struct rl_http_pool; /* connections and running transfers of one loop */
 struct rl_http;      /* one running transfer */
 
-/* What to send. Everything is copied or taken before rl_http_start returns. */
+/* The body of a request. */
+struct rl_http_body {
+    char *bytes; /* NULL: none */
+    size_t len;
+    bool is_borrowed; /* they stay valid until on_done; else malloc'd, and taken by rl_http_start,
+                         also when it fails */
+    char *(*remake)(void *owner, size_t len);
+    /* ^ may be NULL. Makes the same <len> bytes once more, malloc'd, or returns NULL: then ours are
+     * freed when they are sent, and made again should the connection turn out to have died
+     * meanwhile */
+};
+
+/* What to send. Everything but the body is copied before rl_http_start returns. */
 struct rl_http_request {
     const char *url;
-    const char *method;         /* "GET" … as it stands on the wire */
+    const char *method;         /* "GET" ... as it stands on the wire */
     const char *const *headers; /* whole lines "Name: value", without line ends */
     size_t header_count;
-    char *body; /* malloc'd, or NULL: no body. rl_http_start takes it, also on failure */
-    size_t body_len;
+    struct rl_http_body body;
     const char *proxy; /* NULL: none, whatever the environment says */
     const char *no_proxy;
     const char *ca_file;    /* NULL: the system's */

@@ -142,3 +142,14 @@ void rl_http_explain(struct rl_err *err, CURL *easy, CURLcode result, bool in_he
     else
         explain_rest(err, result, shown, detail);
 }
+
+
+void rl_http_explain_size(struct rl_err *err, CURL *easy, int code, const char *part, int64_t limit)
+{
+    char shown[RL_HTTP_SHOWN_MAX];
+    rl_http_shown_easy(shown, easy);
+    if (code == RL_ENOMEM)
+        rl_err_set(err, code, "not enough memory for the response of %s", shown);
+    else
+        rl_err_set(err, code, "%s sent more than %lld bytes of %s", shown, (long long)limit, part);
+}

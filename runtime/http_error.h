@@ -20,6 +20,11 @@ void rl_http_shown_url(char shown[RL_HTTP_SHOWN_MAX], const char *url);
 void rl_http_explain(struct rl_err *err, CURL *easy, CURLcode result, bool in_head,
                      const char *detail, int64_t received);
 
+/* Fills <err> for a response whose <part> passed its <limit> in bytes (RL_ETOOBIG) or our memory
+ * (RL_ENOMEM). */
+void rl_http_explain_size(struct rl_err *err, CURL *easy, int code, const char *part,
+                          int64_t limit);
+
 /* The address that <easy> was given, shown. */
 void rl_http_shown_easy(char shown[RL_HTTP_SHOWN_MAX], CURL *easy);
 

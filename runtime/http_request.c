@@ -94,10 +94,11 @@ static void set_method(CURL *easy, const struct rl_http_request *request)
     const char *natural = "POST";
     bool empty_post =
         strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
-    if (request->body != NULL || empty_post) {
+    if (request->body.bytes != NULL || empty_post) {
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body != NULL ? request->body : "");
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
+                         request->body.bytes != NULL ? request->body.bytes : "");
     } else if (strcmp(method, "HEAD") == 0) {
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
         natural = "HEAD";
@@ -120,4 +121,38 @@ CURLcode rl_http_set_request(CURL *easy, const struct rl_http_request *request)
         curl_easy_setopt(easy, CURLOPT_USERAGENT, request->user_agent) != 0)
         return CURLE_OUT_OF_MEMORY;
     return curl_easy_setopt(easy, CURLOPT_URL, request->url);
+}
+
+
+void rl_http_body_free(struct rl_http_body *body)
+{
+    if (!body->is_borrowed)
+        free(body->bytes);
+    body->bytes = NULL;
+}
+
+
+CURL *rl_http_spares_take(struct rl_http_spares *spares)
+{
+    return spares->count > 0 ? spares->easy[--spares->count] : NULL;
+}
+
+
+void rl_http_spares_keep(struct rl_http_spares *spares, CURL *easy)
+{
+    if (spares->count == RL_HTTP_SPARES) {
+        curl_easy_cleanup(easy);
+        return;
+    }
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
+    spares->easy[spares->count++] = easy;
+}
+
+
+void rl_http_spares_free(struct rl_http_spares *spares)
+{
+    while (spares->count > 0)
+        curl_easy_cleanup(spares->easy[--spares->count]);
 }

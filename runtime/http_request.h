@@ -19,4 +19,21 @@ struct curl_slist *rl_http_header_list(const struct rl_http_request *request);
  * body is not copied: it stays where it is until the transfer has ended. */
 CURLcode rl_http_set_request(CURL *easy, const struct rl_http_request *request);
 
+/* Frees the bytes of a body unless they are borrowed; the body then has none. */
+void rl_http_body_free(struct rl_http_body *body);
+
+/* Easy handles without a transfer, kept for the next one: 5 KB each, dressed by the house rules. */
+enum { RL_HTTP_SPARES = 64 };
+struct rl_http_spares {
+    CURL *easy[RL_HTTP_SPARES];
+    size_t count;
+};
+
+/* NULL when there is none. */
+CURL *rl_http_spares_take(struct rl_http_spares *spares);
+
+/* Keeps <easy> without anything of its last request, or cleans it up. */
+void rl_http_spares_keep(struct rl_http_spares *spares, CURL *easy);
+void rl_http_spares_free(struct rl_http_spares *spares);
+
 #endif

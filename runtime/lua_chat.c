@@ -6,6 +6,7 @@
  * continuations, and when nobody wants to see tokens none are made.
  */
 #include "chat.h"
+#include "lua_chat_body.h"
 #include "lua_core.h"
 #include "lua_http_options.h"
 #include "lua_json.h"
@@ -17,10 +18,9 @@
 
 #define CHAT "rille.Chat"
 
-enum { MAX_REQUEST = 1 << 30 }; /* bytes of a request's body */
-
 struct handle {
     struct rl_chat chat;
+    struct rl_chat_body body;
     struct rl_op part; /* a part waits, or the end has come */
     struct rl_op ended;
     bool delivered; /* has Lua seen a part? */
@@ -36,6 +36,7 @@ static void on_change(void *owner)
     if (handle->chat.ended)
         rl_op_complete(&handle->ended);
 }
+
 
 /* ------------------------------------------------------------------ options */
 
@@ -74,49 +75,8 @@ static enum rl_chat_want read_want(lua_State *L, const struct rl_text *want)
     return RL_CHAT_CHUNKS;
 }
 
-/* The list of messages: the opening one, which is no part of the transcript, and the transcript. */
-static void add_messages(struct rl_buf *body, const struct rl_text *opening,
-                         const struct rl_transcript *transcript, const char *key)
-{
-    rl_buf_addc(body, '[');
-    rl_buf_add(body, opening->data, opening->len);
-    if (opening->len > 0 && rl_transcript_wire_size(transcript, key) > 0)
-        rl_buf_addc(body, ',');
-    rl_transcript_add_wire(transcript, key, body);
-    rl_buf_addc(body, ']');
-}
 
-
-/* The request's body, malloc'd: head .. messages .. tail, or as given. Raises.
- * Stack: options at 1. */
-static char *join_body(lua_State *L, const struct options *options, size_t *len)
-{
-    struct rl_buf body;
-    rl_buf_init(&body, MAX_REQUEST);
-    if (options->messages) {
-        lua_getfield(L, 1, "messages");
-        const struct rl_transcript *transcript = rl_check_transcript(L, lua_gettop(L));
-        const char *key = options->key.data;
-        rl_buf_reserve(&body, options->head.len + options->opening.len + options->tail.len + 3 +
-                                  rl_transcript_wire_size(transcript, key));
-        rl_buf_add(&body, options->head.data, options->head.len);
-        add_messages(&body, &options->opening, transcript, key);
-        rl_buf_add(&body, options->tail.data, options->tail.len);
-        lua_pop(L, 1);
-    } else if (options->http.body.data != NULL) {
-        rl_buf_add(&body, options->http.body.data, options->http.body.len);
-    }
-    int rc = body.status;
-    char *bytes = rl_buf_take(&body, len);
-    if (bytes == NULL) {
-        rl_buf_free(&body);
-        luaL_error(L, rc == RL_ETOOBIG ? "the request is larger than 1 GiB" : "not enough memory");
-    }
-    return bytes;
-}
-
-/* ------------------------------------------------------------------ canned
- * responses */
+/* ------------------------------------------------------------------ canned responses */
 
 static const size_t *read_cuts(lua_State *L, size_t *count)
 {
@@ -131,6 +91,7 @@ static const size_t *read_cuts(lua_State *L, size_t *count)
     }
     return cuts;
 }
+
 
 /* Reads the response on top of the stack; leaves what keeps it alive above it.
  */
@@ -149,17 +110,19 @@ static void read_canned(lua_State *L, struct rl_canned_response *response)
         response->cuts = read_cuts(L, &response->cut_count);
 }
 
+
 /* ------------------------------------------------------------------ the start
  */
 
 static struct handle *push_handle(lua_State *L)
 {
-    struct handle *handle = lua_newuserdatauv(L, sizeof(*handle), 0);
+    struct handle *handle = lua_newuserdatauv(L, sizeof(*handle), RL_CHAT_BODY_TEXTS);
     memset(handle, 0, sizeof(*handle));
     rl_chat_init(&handle->chat, on_change, handle);
     luaL_setmetatable(L, CHAT);
     return handle;
 }
+
 
 static void start_canned(lua_State *L, struct handle *handle, const struct rl_chat_request *request)
 {
@@ -172,6 +135,46 @@ static void start_canned(lua_State *L, struct handle *handle, const struct rl_ch
         luaL_error(L, "%s", err.message);
 }
 
+
+/* The same bytes once more; NULL when the wire forms have changed since. */
+static char *remake(void *owner, size_t len)
+{
+    const struct rl_chat *chat = owner;
+    const struct handle *handle = chat->owner;
+    size_t made = 0;
+    char *bytes = rl_chat_body_join(&handle->body, &made);
+    if (made == len)
+        return bytes;
+    free(bytes);
+    return NULL;
+}
+
+
+/* Stack: options, handle. The texts of the body stay where Lua keeps them. */
+static void anchor_texts(lua_State *L, struct handle *handle, const struct options *options)
+{
+    rl_chat_body_anchor(L, 1);
+    handle->body.head = options->head;
+    handle->body.opening = options->opening;
+    handle->body.tail = options->tail;
+    handle->body.key = options->key;
+}
+
+
+/* Allocates last, so that nothing can raise before the transfer takes the bytes. */
+static void join_messages(lua_State *L, struct handle *handle, struct rl_http_body *body)
+{
+    lua_getfield(L, 1, "messages");
+    const struct rl_transcript *messages = rl_check_transcript(L, lua_gettop(L));
+    if (rl_chat_body_take(&handle->body, messages) != RL_OK)
+        luaL_error(L, "not enough memory for a request");
+    *body = (struct rl_http_body){.remake = remake};
+    body->bytes = rl_chat_body_join(&handle->body, &body->len);
+    if (body->bytes == NULL)
+        luaL_error(L, "the request is larger than 1 GiB, or memory is short");
+}
+
+
 static void start_real(lua_State *L, struct handle *handle, const struct options *options,
                        struct rl_chat_request *request)
 {
@@ -179,13 +182,16 @@ static void start_real(lua_State *L, struct handle *handle, const struct options
     struct rl_err err;
     if (options->http.url.data == NULL)
         luaL_error(L, "option 'url' is missing");
+    anchor_texts(L, handle, options);
     rl_http_options_request(L, 1, &options->http, &request->http);
     if (options->http.method.data == NULL)
         request->http.method = "POST";
-    request->http.body = join_body(L, options, &request->http.body_len);
+    if (options->messages)
+        join_messages(L, handle, &request->http.body);
     if (rl_chat_start(&handle->chat, pool, request, &err) != RL_OK)
         luaL_error(L, "%s", err.message);
 }
+
 
 /* chat = core.chat(options) */
 static int l_chat(lua_State *L)
@@ -207,8 +213,8 @@ static int l_chat(lua_State *L)
     return 1;
 }
 
-/* ------------------------------------------------------------------ the parts
- * of the reply */
+
+/* ------------------------------------------------------------------ the parts of the reply */
 
 static struct handle *check_handle(lua_State *L)
 {
@@ -216,6 +222,7 @@ static struct handle *check_handle(lua_State *L)
     luaL_argcheck(L, !handle->closed, 1, "the chat was closed");
     return handle;
 }
+
 
 static int push_part(lua_State *L, const struct rl_part *part)
 {
@@ -228,6 +235,7 @@ static int push_part(lua_State *L, const struct rl_part *part)
     lua_pushinteger(L, part->choice);
     return 3;
 }
+
 
 static int k_next(lua_State *L, int status, lua_KContext ctx)
 {
@@ -242,6 +250,7 @@ static int k_next(lua_State *L, int status, lua_KContext ctx)
     return count;
 }
 
+
 /* kind, delta, choice | nil = chat:next() */
 static int l_next(lua_State *L)
 {
@@ -249,19 +258,21 @@ static int l_next(lua_State *L)
     return rl_park(L, &handle->part, -1, (lua_KContext)handle, k_next);
 }
 
-/* ------------------------------------------------------------------ the end of
- * the reply */
+
+/* ------------------------------------------------------------------ the end of the reply */
 
 static const char *look_up(const void *headers, const char *name)
 {
     return rl_http_head_get(headers, name);
 }
 
+
 static void set_flag(lua_State *L, const char *name, bool value)
 {
     lua_pushboolean(L, value);
     lua_setfield(L, -2, name);
 }
+
 
 /* info.effective, info.reasoning: lists beside completion.choices */
 static void set_choice_notes(lua_State *L, const struct rl_message *message)
@@ -278,6 +289,7 @@ static void set_choice_notes(lua_State *L, const struct rl_message *message)
     lua_setfield(L, -3, "reasoning");
     lua_setfield(L, -2, "effective");
 }
+
 
 static void push_info(lua_State *L, const struct handle *handle)
 {
@@ -300,6 +312,7 @@ static void push_info(lua_State *L, const struct handle *handle)
     set_choice_notes(L, chat->message);
 }
 
+
 /* What the transport's trouble means for a reply of which a part came. */
 static const char *transport_kind(const struct rl_chat *chat)
 {
@@ -308,6 +321,7 @@ static const char *transport_kind(const struct rl_chat *chat)
         return rl_err_name(RL_EINCOMPLETE);
     return rl_err_name(chat->err.code);
 }
+
 
 static void push_transport_error(lua_State *L, const struct rl_chat *chat)
 {
@@ -318,6 +332,7 @@ static void push_transport_error(lua_State *L, const struct rl_chat *chat)
     lua_setfield(L, -2, "message");
     set_flag(L, "retryable", chat->err.code == RL_ECONNECT || chat->err.code == RL_ETIMEOUT);
 }
+
 
 /* The transport's trouble explains more than the hole it left in the reply;
  * only what the server said about a failed request explains more than that. */
@@ -330,6 +345,7 @@ static bool is_transport_error(const struct rl_chat *chat)
     return kind == NULL || chat->head.status < 300 || strcmp(kind, "http_error") != 0;
 }
 
+
 static void push_completion(lua_State *L, const struct rl_chat *chat)
 {
     const cJSON *completion = rl_message_completion(chat->message);
@@ -338,6 +354,7 @@ static void push_completion(lua_State *L, const struct rl_chat *chat)
     else
         lua_pushnil(L);
 }
+
 
 /* nil, info, error; error.partial = the part that came */
 static int push_failed(lua_State *L, const struct handle *handle)
@@ -354,6 +371,7 @@ static int push_failed(lua_State *L, const struct handle *handle)
     return 3;
 }
 
+
 /* Another task closed the chat while this one waited. */
 static int push_closed(lua_State *L)
 {
@@ -366,6 +384,7 @@ static int push_closed(lua_State *L)
     lua_setfield(L, -2, "message");
     return 3;
 }
+
 
 static int k_finish(lua_State *L, int status, lua_KContext ctx)
 {
@@ -384,6 +403,7 @@ static int k_finish(lua_State *L, int status, lua_KContext ctx)
     return 2;
 }
 
+
 /* completion, info | nil, info, error = chat:finish() */
 static int l_finish(lua_State *L)
 {
@@ -392,6 +412,7 @@ static int l_finish(lua_State *L)
     return rl_park(L, &handle->ended, -1, (lua_KContext)handle, k_finish);
 }
 
+
 /* chat:close(), also when it is collected or leaves its block */
 static int l_close(lua_State *L)
 {
@@ -399,9 +420,11 @@ static int l_close(lua_State *L)
     if (!handle->closed) {
         handle->closed = true;
         rl_chat_close(&handle->chat);
+        rl_chat_body_free(&handle->body);
     }
     return 0;
 }
+
 
 static const luaL_Reg functions[] = {{"chat", l_chat}, {NULL, NULL}};
 

@@ -6,11 +6,9 @@
 #include "lua_core.h"
 #include "lua_http_options.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #define HTTP "rille.Http"
 
+enum { URL = 1, BODY = 2 };  /* uservalues of a handle */
 enum { WINDOW = 256 << 10 }; /* bytes waiting for a reader, above which the server waits */
 
 struct handle {
@@ -77,16 +75,18 @@ static const struct rl_opt option_rows[] = {
 };
 
 
-/* handle.uservalue = url */
-static struct handle *push_handle(lua_State *L, const char *url)
+/* handle.uservalues = url, body: C reads the body where Lua keeps it */
+static struct handle *push_handle(lua_State *L, const struct rl_http_options *options)
 {
-    struct handle *handle = lua_newuserdatauv(L, sizeof(*handle), 1);
+    struct handle *handle = lua_newuserdatauv(L, sizeof(*handle), 2);
     *handle = (struct handle){0};
     rl_http_head_init(&handle->head);
     rl_buf_init(&handle->body, SIZE_MAX / 2); /* max_bytes bounds it */
     luaL_setmetatable(L, HTTP);
-    lua_pushstring(L, url);
-    lua_setiuservalue(L, -2, 1);
+    lua_pushstring(L, options->url.data);
+    lua_setiuservalue(L, -2, URL);
+    lua_getfield(L, 1, "body");
+    lua_setiuservalue(L, -2, BODY);
     return handle;
 }
 
@@ -99,14 +99,7 @@ static int l_http(lua_State *L)
     struct rl_http_pool *pool = rl_lua_http_pool(L);
     rl_opt_read(L, 1, option_rows, &options);
     rl_http_options_request(L, 1, &options.http, &request);
-    struct handle *handle = push_handle(L, request.url);
-    if (options.http.body.data != NULL) {
-        request.body = malloc(options.http.body.len + 1);
-        if (request.body == NULL)
-            return luaL_error(L, "not enough memory for the body of a request");
-        memcpy(request.body, options.http.body.data, options.http.body.len);
-        request.body_len = options.http.body.len;
-    }
+    struct handle *handle = push_handle(L, &options.http);
     struct rl_err err;
     handle->http = rl_http_start(pool, &request, &handle->head, &events, handle, &err);
     if (handle->http == NULL)
@@ -149,7 +142,7 @@ static int k_head(lua_State *L, int status, lua_KContext ctx)
     lua_setfield(L, -2, "status");
     rl_lua_push_fields(L, &handle->head);
     lua_setfield(L, -2, "headers");
-    lua_getiuservalue(L, 1, 1);
+    lua_getiuservalue(L, 1, URL);
     lua_setfield(L, -2, "url");
     return 1;
 }

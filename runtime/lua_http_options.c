@@ -98,6 +98,9 @@ void rl_http_options_request(lua_State *L, int index, const struct rl_http_optio
         .limits = {options->connect_ms, options->first_byte_ms, options->idle_ms, -1,
                    options->total_ms},
         .max_bytes = options->max_bytes,
+        .body = {.bytes = (char *)options->body.data,
+                 .len = options->body.len,
+                 .is_borrowed = true},
     };
     if (!options->headers) {
         lua_pushnil(L);

@@ -115,6 +115,31 @@ describe("core.chat", function()
     assert.equal('{"messages":[]}', server.requests[1].body)
   end))
 
+  it("joins a long body again when the connection had died meanwhile", async(function()
+    local server <close> = raw_server.start(function(connection, _, number)
+      if number == 2 then
+        core.sleep(0.05) -- long enough for the sent bytes to be freed
+        connection:close()
+        return
+      end
+      connection:send(stream_head .. chunks(hello))
+    end)
+    local transcript = core.transcript { { role = "user", content = ("long "):rep(20000) } }
+    for _ = 1, 2 do
+      local handle <close> = chat { url = server.url, head = '{"messages":', messages = transcript, tail = ',"a":1}' }
+      core.sleep(0.02)
+      transcript:append { role = "user", content = "later" }
+      transcript:set_wire(1, "other", "{}")
+      assert(handle:finish())
+      transcript:truncate(1)
+    end
+    assert.equal(3, #server.requests)
+    assert.equal(2, server.accepted)
+    assert.equal(server.requests[1].body, server.requests[2].body)
+    assert.equal(server.requests[1].body, server.requests[3].body)
+    assert.equal(100000, #json.decode(server.requests[3].body).messages[1].content)
+  end))
+
   it("gives the whole completion and what there is to know about it", async(function()
     local server <close> = raw_server.start(function(connection)
       connection:send(response(hello, 200, { "Content-Type: text/event-stream", "X-Request-Id: req_1", "X-A: 1", "x-a: 2" }))
@@ -573,7 +598,7 @@ describe("a hostile server", function()
       while connection:send(piece) do sent = sent + #piece end
     end, { max_bytes = 200000 })
     assert.equal("bad_response", trouble.kind)
-    assert.matches("larger than 200000 bytes", trouble.message)
+    assert.matches("more than 200000 bytes", trouble.message)
     assert.is_true(sent < 20e6)
     assert.equal("x", content(trouble.partial):sub(1, 1))
   end))
