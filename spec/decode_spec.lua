@@ -47,7 +47,8 @@ describe("core.decode", function()
       for _, stream in ipairs { true, false } do
         for _, kind in ipairs { "text/event-stream", "application/json", "text/html", "application/octet-stream" } do
           assert.is_true(core.decode(HELLO, { stream = stream, headers = { "Content-Type: " .. kind } }).complete)
-          assert.is_true(core.decode(wire.body({ content = "x" }, "stop"), { stream = stream, headers = { "Content-Type: " .. kind } }).complete)
+          local body = wire.body({ content = "x" }, "stop")
+          assert.is_true(core.decode(body, { stream = stream, headers = { "Content-Type: " .. kind } }).complete)
         end
       end
     end)
@@ -83,7 +84,8 @@ describe("core.decode", function()
 
     it("tells text, reasoning and refusal as they come", function()
       assert.same({ "reasoning 0 T", "text 0 a", "text 0 b", "refusal 0 no" },
-        deltas { chunk { reasoning = "T" }, chunk { content = "a" }, chunk { content = "" }, chunk { content = "b" }, chunk { refusal = "no" } })
+        deltas { chunk { reasoning = "T" }, chunk { content = "a" }, chunk { content = "" }, chunk { content = "b" },
+          chunk { refusal = "no" } })
     end)
 
     it("tells the choice", function()
@@ -154,7 +156,9 @@ describe("core.decode", function()
     end)
 
     it("shows only what has choices", function()
-      assert.equal(2, #chunks(wire.stream { '{"type":"ping"}', chunk { content = "a" }, '{"usage":{"a":1}}', "1", chunk(nil, nil, { choices = list {} }) }))
+      assert.equal(2, #chunks(wire.stream {
+        '{"type":"ping"}', chunk { content = "a" }, '{"usage":{"a":1}}', "1", chunk(nil, nil, { choices = list {} }),
+      }))
     end)
 
     it("shows a plain body as one chunk", function()
@@ -204,7 +208,8 @@ describe("core.decode", function()
       for i = 1, 3000 do members[i] = ('"k%d":%d'):format(i, i) end
       local delta = "{" .. table.concat(members, ",") .. "}"
       assert.equal("bad_chunk", survives(wire.stream { ('{"choices":[{"delta":%s}]}'):format(delta) }).error.kind)
-      assert.equal("bad_chunk", survives(wire.stream { ('{"choices":[{"delta":{"x":%s}},{"delta":{"x":%s}}]}'):format(delta, delta) }).error.kind)
+      local twice = ('{"choices":[{"delta":{"x":%s}},{"delta":{"x":%s}}]}'):format(delta, delta)
+      assert.equal("bad_chunk", survives(wire.stream { twice }).error.kind)
       assert.equal("bad_chunk", survives(('{"choices":[{"message":%s}]}'):format(delta)).error.kind)
     end)
 
@@ -225,10 +230,9 @@ describe("core.decode", function()
 
     it("joins arguments of many fragments in linear time", function()
       local function time(count)
-        local events = { '{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{\\"a\\":\\""}}]}}]}' }
-        for i = 2, count do
-          events[i] = '{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}]}}]}'
-        end
+        local event = '{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"%s"}}]}}]}'
+        local events = { event:format '{\\"a\\":\\"' }
+        for i = 2, count do events[i] = event:format "{}" end
         local bytes, start = wire.stream(events), os.clock()
         core.decode(bytes)
         return os.clock() - start

@@ -190,7 +190,9 @@ describe("reasoning", function()
   it("details are merged by index, type and id", function()
     local got = message(
       { reasoning_details = list { { type = "reasoning.text", text = "a", index = 0, format = "f" } } },
-      { reasoning_details = list { { type = "reasoning.text", text = "b", index = 0 }, { type = "reasoning.summary", summary = "s", index = 1 } } },
+      { reasoning_details = list {
+        { type = "reasoning.text", text = "b", index = 0 }, { type = "reasoning.summary", summary = "s", index = 1 },
+      } },
       { reasoning_details = list { { type = "reasoning.text", signature = "S", text = null, index = 0 } } },
       { reasoning_details = list { { type = "reasoning.encrypted", data = "D", id = "x", index = 0 } } },
       { reasoning_details = list { { type = "reasoning.encrypted", data = "E", id = "y", index = 0 } } },
@@ -442,7 +444,7 @@ describe("choices", function()
   end)
 
   it("take no message after anything else came", function()
-    local whole = '{"choices":[{"index":0,"message":{"content":"again","tool_calls":[{"id":"a","function":{"name":"f"}}]},"finish_reason":"stop"}]}'
+    local whole = wire.body({ content = "again", tool_calls = list { { id = "a", ["function"] = { name = "f" } } } }, "stop")
     assert.equal("a", wire.message({ chunk { content = "a" }, whole }).content)
     assert.equal("", wire.message({ chunk { reasoning = "a" }, whole }).content)
     assert.is_nil(wire.message({ chunk { reasoning = "a" }, whole }).tool_calls)
@@ -552,7 +554,8 @@ end)
 describe("events that are no chunks", function()
   it("are ignored", function()
     local noise = { "", " ", "null", ": x", ":", '{"type":"ping"}', "1", '"x"', "true", "[]", "[1,null]", "{}", '{"choices":null}',
-      '{"choices":{}}', '{"error":null,"choices":[]}', '{"error":""}', '{"errors":[]}', '{"error_message":null}', '{"base_resp":{"status_code":0}}' }
+      '{"choices":{}}', '{"error":null,"choices":[]}', '{"error":""}', '{"errors":[]}', '{"error_message":null}',
+      '{"base_resp":{"status_code":0}}' }
     for _, event in ipairs(noise) do
       local got = wire.decode { event, chunk { content = "a" }, event, chunk({ content = "b" }, "stop"), event }
       assert.equal(null, got.error, event)
@@ -576,7 +579,8 @@ describe("events that are no chunks", function()
   end)
 
   it("may be lists of chunks", function()
-    local got = wire.decode { "[" .. core.json_encode(chunk { content = "a" }) .. "," .. core.json_encode(chunk({ content = "b" }, "stop")) .. "]" }
+    local both = core.json_encode(list { chunk { content = "a" }, chunk({ content = "b" }, "stop") })
+    local got = wire.decode { both }
     assert.equal("ab", got.choices[1].message.content)
   end)
 end)
@@ -653,8 +657,8 @@ describe("a plain body", function()
   end)
 
   it("counts positions where the index is missing", function()
-    local got = core.decode('{"choices":[{"message":{"content":"a"},"finish_reason":"stop"},{"message":{"content":"b"},"finish_reason":"stop"}]}',
-      { n = 2 })
+    local got = core.decode('{"choices":[{"message":{"content":"a"},"finish_reason":"stop"},'
+      .. '{"message":{"content":"b"},"finish_reason":"stop"}]}', { n = 2 })
     assert.same({ 0, 1 }, { got.choices[1].index, got.choices[2].index })
   end)
 
@@ -664,8 +668,8 @@ describe("a plain body", function()
     end
     local text = { message = { role = "assistant", content = "Looking." }, finish_reason = "tool_calls" }
     local function caller(id, index)
-      return { index = index, finish_reason = "tool_calls",
-        message = { content = null, tool_calls = list { { id = id, type = "function", ["function"] = { name = "f", arguments = "{}" } } } } }
+      local call = { id = id, type = "function", ["function"] = { name = "f", arguments = "{}" } }
+      return { index = index, finish_reason = "tool_calls", message = { content = null, tool_calls = list { call } } }
     end
 
     it("becomes one message", function()
@@ -689,7 +693,10 @@ describe("a plain body", function()
     end)
 
     it("stays apart when two alternatives came with indexes", function()
-      local got = spread { { index = 0, message = { content = "a" }, finish_reason = "stop" }, { index = 1, message = { content = "b" }, finish_reason = "stop" } }
+      local got = spread {
+        { index = 0, message = { content = "a" }, finish_reason = "stop" },
+        { index = 1, message = { content = "b" }, finish_reason = "stop" },
+      }
       assert.equal(2, #got.choices)
     end)
   end)

@@ -156,7 +156,8 @@ describe("an error body", function()
   it("may be sent as events", function()
     for _, text in ipairs {
       'data: {"error":{"message":"x"}}', 'event: error\ndata: {"error":{"message":"x"}}\n\n', 'error: {"message":"x"}\n\n',
-      ': comment\n\ndata: {"error":{"message":"x"}}\n\ndata: [DONE]\n\n', 'data: {"choices":[]}\n\ndata: {"detail":"x"}\n\n', 'data: nonsense\n\ndata: {"error":{"message":"x"}}\n\n',
+      ': comment\n\ndata: {"error":{"message":"x"}}\n\ndata: [DONE]\n\n',
+      'data: {"choices":[]}\n\ndata: {"detail":"x"}\n\n', 'data: nonsense\n\ndata: {"error":{"message":"x"}}\n\n',
       "data:{\"error\":\ndata:{\"message\":\"x\"}}\r\n\r\n",
     } do
       assert.equal("x", failed(text, 429).message, text)
@@ -279,7 +280,8 @@ describe("an error inside a reply", function()
   end)
 
   it("is not what is null, empty or zero", function()
-    for _, event in ipairs { '{"error":null,"choices":[{"delta":{"content":"x"}}]}', '{"base_resp":{"status_code":0,"status_msg":"success"}}',
+    for _, event in ipairs {
+      '{"error":null,"choices":[{"delta":{"content":"x"}}]}', '{"base_resp":{"status_code":0,"status_msg":"success"}}',
       '{"choices":[{"delta":{},"error":null}]}' } do
       assert.equal(null, streamed(event).error, event)
     end
