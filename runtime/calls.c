@@ -139,6 +139,13 @@ static bool repeats(struct rl_call *call, const struct piece *piece)
 }
 
 
+/* Has it the {} so far that some proxies put before the real arguments? */
+static bool is_prefix(const struct rl_call *call)
+{
+    return strcmp(rl_text_of(call->arguments.text), "{}") == 0;
+}
+
+
 /* <piece> arrived where <call> stands: does it go on with it? */
 static enum verdict judge(struct rl_call *call, const struct piece *piece)
 {
@@ -151,8 +158,11 @@ static enum verdict judge(struct rl_call *call, const struct piece *piece)
     if (piece->id[0] != '\0' && !same_id && (id[0] != '\0' || !extends))
         return IS_NEW;
     bool opens = piece->args.len > 0 && (piece->args.at[0] == '{' || piece->args.at[0] == '[');
-    if (opens && !call->is_custom && rl_arguments_are_whole(&call->arguments))
-        return same_id && repeats(call, piece) ? IS_REPEAT : IS_NEW;
+    if (opens && !call->is_custom && rl_arguments_are_whole(&call->arguments)) {
+        if (same_id && repeats(call, piece))
+            return IS_REPEAT;
+        return same_id && id[0] != '\0' && is_prefix(call) ? CONTINUES : IS_NEW;
+    }
     if (extends || !rl_text_any(call->arguments.text))
         return CONTINUES;
     return IS_NEW;

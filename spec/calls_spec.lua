@@ -62,6 +62,11 @@ describe("tool calls", function()
         { { d(0, "a", "f", '{"x"') }, { d(0, nil, nil, ":1}") }, { d(0, "a", "f", '{"x":1}') } })
     end)
 
+    it("go on behind a {} that was put before the arguments", function()
+      expect({ { "a", "f", '{"x":1}' } }, { { d(0, "a", "f", "{}") }, { d(0, "a", "f", '{"x":') }, { d(0, "a", "f", "1}") } })
+      expect({ { "$GEN9", "f", "{}" }, { "$GEN9", "f", '{"x":1}' } }, { { d(0, "", "f", "{}") }, { d(0, "", "f", '{"x":1}') } })
+    end)
+
     it("ignore the repetition of all calls at the end", function()
       local all = { d(0, "a", "f", "{}"), d(1, "b", "f", '{"x":1}'), d(2, "c", "g", "{}") }
       expect({ { "a", "f", "{}" }, { "b", "f", '{"x":1}' }, { "c", "g", "{}" } }, { { all[1] }, { all[2] }, { all[3] }, all })
