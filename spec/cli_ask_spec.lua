@@ -81,7 +81,9 @@ describe("rille ask", function()
 
   it("streams unless told not to", async(function()
     assert.is_true(ask(script { "x" }, "hi").requests[1].json.stream)
-    assert.equal("x\n", ask(script { "x" }, "--no-stream", "hi").stdout)
+    local whole = ask(script { "x" }, "--no-stream", "hi")
+    assert.equal("x\n", whole.stdout)
+    assert.is_nil(whole.requests[1].json.stream)
   end))
 
   it("calls tools and shows them on stderr", async(function()

@@ -168,6 +168,7 @@ end
 local function run_options(values)
   local params, problem = loader.pairs(values.param)
   if not params then return nil, problem end
+  if values["no-stream"] then params.stream = false end
   local limits = { turns = values["max-turns"], tokens = values["max-tokens"],
     seconds = values.timeout }
   local options = { params = next(params) and params or nil,
