@@ -70,7 +70,7 @@ describe("rille", function()
       end
       table.sort(names)
       io.write(table.concat(names, " "))]]
-    local command = ("LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='%s/lua/?.so;;' %s -e '%s'")
+    local command = ("LD_PRELOAD=\"$RILLE_PRELOAD\" LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='%s/lua/?.so;;' %s -e '%s'")
       :format(build, arg[-1] or "lua5.4", code)
     local pipe = assert(io.popen(command))
     local loaded = pipe:read("a")

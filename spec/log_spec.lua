@@ -11,7 +11,8 @@ end
 --- Runs a program in a stock interpreter and returns what it wrote to stderr.
 local function stderr_of(code, environment)
   local build = os.getenv("RILLE_BUILD")
-  local command = ("%s LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='%s/lua/?.so;;' %s -e '%s' 2>&1 >/dev/null")
+  local command = ("LD_PRELOAD=\"$RILLE_PRELOAD\" %s "
+    .. "LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='%s/lua/?.so;;' %s -e '%s' 2>&1 >/dev/null")
     :format(environment or "", build, arg[-1] or "lua5.4", code)
   local pipe = assert(io.popen(command))
   local text = pipe:read("a")

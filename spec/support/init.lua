@@ -9,7 +9,10 @@ if os.getenv "RILLE_GC" == "aggressive" then
   collectgarbage("setpause", 0)
 end
 
--- A sanitizer was preloaded into this process; the programs that specs start are not its business.
-require("rille.core").uv().os_unsetenv "LD_PRELOAD"
+-- A sanitizer that was preloaded into this process is no business of the programs that specs start; interpreters
+-- that load the module ask for it again with LD_PRELOAD="$RILLE_PRELOAD".
+local uv = require("rille.core").uv()
+uv.os_setenv("RILLE_PRELOAD", os.getenv "LD_PRELOAD" or "")
+uv.os_unsetenv "LD_PRELOAD"
 
 harness.install(require "busted")
