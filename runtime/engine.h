@@ -69,6 +69,9 @@ void rl_task_arm(struct rl_task *task);
 /* wait.c: marks a task cancelled with what its deadline raises. */
 void rl_task_cancel_late(lua_State *L, struct rl_task *task);
 
+/* Tells the alarm anew until when the running task may go on without waiting. */
+void rl_task_watch(struct rl_engine *engine);
+
 /* wait.c: raises, in the task's coroutine, what it was cancelled with. */
 int rl_task_raise(lua_State *L, struct rl_task *task);
 

@@ -113,12 +113,20 @@ static bool is_over_its_grace(struct rl_task *task, bool begun)
 }
 
 
-/* Tells the alarm whose code runs now. */
+/* Tells the alarm whose code runs now. What was cancelled knows already: it has its grace. */
 static void watch(struct rl_engine *engine, struct rl_task *task)
 {
+    uint64_t deadline_ns = task != NULL ? task->deadline_ns : 0;
+    if (deadline_ns != 0 && task->cancelled)
+        deadline_ns = task->grace_end * 1000000u;
     if (engine->interrupt != NULL)
-        rl_interrupt_watch(engine->interrupt, task != NULL ? task->thread : NULL,
-                           task != NULL ? task->deadline_ns : 0);
+        rl_interrupt_watch(engine->interrupt, task != NULL ? task->thread : NULL, deadline_ns);
+}
+
+
+void rl_task_watch(struct rl_engine *engine)
+{
+    watch(engine, engine->running);
 }
 
 

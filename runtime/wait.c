@@ -149,8 +149,10 @@ void rl_task_cancel_late(lua_State *L, struct rl_task *task)
 static int k_parked(lua_State *L, int status, lua_KContext ctx)
 {
     struct rl_task *task = (struct rl_task *)ctx;
-    if (is_late(task))
+    if (is_late(task)) {
         rl_task_cancel_late(L, task);
+        rl_task_watch(task->engine);
+    }
     if (task->cancel_pending)
         return rl_task_raise(L, task);
     task->engine->wake = task->wake;

@@ -48,6 +48,19 @@ describe("task:deadline", function()
     end) < 2)
   end))
 
+  it("does not strike what cleans up after a wait that it ended", async(function()
+    local steps = 0
+    local task = core.spawn(function()
+      pcall(core.sleep, 60)
+      for _ = 1, 3000 do pcall(function() steps = steps + 1 end) end   -- a strike would end one of the calls early
+      core.sleep(0.001)
+      steps = steps + 1
+    end)
+    task:deadline(0.005, late())
+    task:join()
+    assert.equal(3001, steps)
+  end))
+
   it("leaves time to clean up after the first strike", async(function()
     local cleaned
     stopped(function()
