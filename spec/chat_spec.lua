@@ -50,7 +50,9 @@ describe("chat.start", function()
   end
 
   local function tool(name)
-    return { type = "function", ["function"] = { name = name, parameters = { type = "object", properties = json.object {} } } }
+    return { type = "function",
+      ["function"] = { name = name,
+      parameters = { type = "object", properties = json.object {} } } }
   end
 
   -- ------------------------------------------------------------------ the bytes
@@ -60,13 +62,17 @@ describe("chat.start", function()
     end)
 
     it("sorts its members, so that the same request gives the same bytes", function()
-      local params = { top_p = 1, temperature = 0, max_tokens = 5, stop = { "a" }, logit_bias = json.object {}, seed = 1 }
+      local params = { top_p = 1, temperature = 0, max_tokens = 5, stop = { "a" },
+        logit_bias = json.object {}, seed = 1 }
       local text = sent({ params = params, tools = { tool "b", tool "a" } }).text
-      assert.equal('{"model":"m","messages":[{"content":"hi","role":"user"}],"logit_bias":{},"max_tokens":5,"seed":1,'
+      assert.equal(
+        '{"model":"m","messages":[{"content":"hi","role":"user"}],"logit_bias":{},"max_tokens":5,"seed":1,'
         .. '"stop":["a"],"temperature":0,"tools":[{"function":{"name":"b","parameters":{"properties":{},"type":"object"}},'
         .. '"type":"function"},{"function":{"name":"a","parameters":{"properties":{},"type":"object"}},"type":"function"}],'
         .. '"top_p":1}', text)
-      for _ = 1, 5 do assert.equal(text, sent({ params = params, tools = { tool "b", tool "a" } }).text) end
+      for _ = 1, 5 do
+        assert.equal(text, sent({ params = params, tools = { tool "b", tool "a" } }).text)
+      end
     end)
 
     it("begins with the same bytes in every turn", function()
@@ -86,14 +92,19 @@ describe("chat.start", function()
         { { role = body.messages[1].role, content = body.messages[1].content },
           { role = body.messages[2].role, content = body.messages[2].content } })
       assert.equal(1, #transcript)
-      assert.equal("user", sent({ provider = "openai", model = "o1-mini", instructions = "be brief" }).body.messages[1].role)
-      assert.equal(1, #sent({ messages = core.transcript {}, instructions = "be brief" }).body.messages)
+      assert.equal("user",
+        sent({ provider = "openai", model = "o1-mini",
+        instructions = "be brief" }).body.messages[1].role)
+      assert.equal(1,
+        #sent({ messages = core.transcript {}, instructions = "be brief" }).body.messages)
       assert.equal(1, #sent({ instructions = "" }).body.messages)
     end)
 
     it("has one system message at most before a strict template (R33)", function()
-      local transcript = core.transcript { { role = "system", content = "a" }, { role = "user", content = "hi" } }
-      local messages = sent({ provider = "llamacpp", messages = transcript, instructions = "be brief" }).body.messages
+      local transcript = core.transcript { { role = "system", content = "a" },
+        { role = "user", content = "hi" } }
+      local messages = sent(
+        { provider = "llamacpp", messages = transcript, instructions = "be brief" }).body.messages
       assert.equal(2, #messages)
       assert.equal("system", messages[1].role)
       assert.equal("a\n\nhi", messages[2].content)
@@ -108,12 +119,16 @@ describe("chat.start", function()
       assert.is_true(body.stream_options.include_usage)
       assert.is_nil(sent({ stream = true, provider = "mistral" }).body.stream_options)
       assert.is_nil(sent({ stream = true, usage = false }).body.stream_options)
-      assert.is_false(sent({ stream = true, params = { stream_options = { include_usage = false } } }).body.stream_options.include_usage)
+      assert.is_false(
+        sent({ stream = true,
+        params = {
+        stream_options = { include_usage = false } } }).body.stream_options.include_usage)
       assert.is_nil(sent({}).body.stream)
     end)
 
     it("omits tools, tool_choice and parallel_tool_calls together", function()
-      local body = sent({ tools = {}, params = { tool_choice = "auto", parallel_tool_calls = false } }).body
+      local body = sent(
+        { tools = {}, params = { tool_choice = "auto", parallel_tool_calls = false } }).body
       assert.is_nil(body.tools)
       assert.is_nil(body.tool_choice)
       assert.is_nil(body.parallel_tool_calls)
@@ -128,7 +143,8 @@ describe("chat.start", function()
     it("lets extra win, add and take away", function()
       local body = sent({
         params = { temperature = 0, seed = 1 }, tools = { tool "a" },
-        extra = { temperature = 1, seed = json.absent, top_k = 5, model = "other", nothing = json.null },
+        extra = { temperature = 1, seed = json.absent, top_k = 5, model = "other",
+          nothing = json.null },
       }).body
       assert.equal(1, body.temperature)
       assert.is_nil(body.seed)
@@ -138,12 +154,18 @@ describe("chat.start", function()
       assert.equal(1, #body.tools)
       assert.is_nil(sent({ tools = { tool "a" }, extra = { tools = json.absent } }).body.tools)
       assert.is_nil(sent({ extra = { model = json.absent } }).body.model)
-      assert.equal("x", sent({ extra = { messages = { { role = "user", content = "x" } } } }).body.messages[1].content)
+      assert.equal("x",
+        sent({ extra = {
+        messages = { { role = "user", content = "x" } } } }).body.messages[1].content)
     end)
 
     it("keeps integers and their like exact (R29, R30)", function()
-      local text = sent({ params = { max_tokens = 100.0, seed = 9007199254740993, temperature = 0.1, metadata = json.object {} } }).text
-      for _, part in ipairs({ '"max_tokens":100,', '"seed":9007199254740993,', '"temperature":0.1', '"metadata":{}' }) do
+      local text = sent(
+        { params = { max_tokens = 100.0, seed = 9007199254740993, temperature = 0.1,
+        metadata = json.object {} } }).text
+      for _, part in ipairs(
+        { '"max_tokens":100,', '"seed":9007199254740993,', '"temperature":0.1',
+        '"metadata":{}' }) do
         assert.truthy(text:find(part, 1, true), part)
       end
     end)
@@ -153,10 +175,12 @@ describe("chat.start", function()
         { role = "user", content = "hi", name = "bob" },
         { role = "assistant", content = json.null, tool_calls = {
           { id = "call_1", type = "function", ["function"] = { name = "f", arguments = "{}" } } } },
-        { role = "tool", tool_call_id = "call_1", content = "ok" }, { role = "user", content = "go on" },
+        { role = "tool", tool_call_id = "call_1", content = "ok" },
+        { role = "user", content = "go on" },
       }
       local before = transcript:encode()
-      local body = sent({ provider = "mistral", messages = transcript, params = { seed = 1, user = "u" } }).body
+      local body = sent(
+        { provider = "mistral", messages = transcript, params = { seed = 1, user = "u" } }).body
       assert.equal(5, #body.messages)
       assert.equal(1, body.random_seed)
       assert.is_nil(body.user)
@@ -167,10 +191,14 @@ describe("chat.start", function()
 
   -- ------------------------------------------------------------------ the rest of the request
   it("goes to the provider's address with the provider's headers", function()
-    local settings = sent({ provider = "openai", base_url = LOCAL, query = { a = "b" }, headers = { ["X-A"] = "1" } }).settings
+    local settings = sent(
+      { provider = "openai", base_url = LOCAL, query = { a = "b" },
+      headers = { ["X-A"] = "1" } }).settings
     assert.equal("http://localhost:9/v1/chat/completions?a=b", settings.url)
     assert.equal("POST", settings.method)
-    assert.same({ "accept: application/json", "authorization: Bearer sk-test-key", "content-type: application/json",
+    assert.same(
+      { "accept: application/json", "authorization: Bearer sk-test-key",
+      "content-type: application/json",
       "user-agent: rille/" .. core.version, "x-a: 1" }, settings.headers)
     local lines = table.concat(sent({ stream = true }).settings.headers, "\n")
     assert.truthy(lines:find("accept: text/event-stream", 1, true))
@@ -216,19 +244,24 @@ describe("chat.start", function()
 
     local codes <const> = {
       { "context_length", { status = 400, code = "context_length_exceeded" } },
-      { "context_length", { status = 400, message = "This model's maximum context length is 8192 tokens." } },
+      { "context_length",
+        { status = 400, message = "This model's maximum context length is 8192 tokens." } },
       { "context_length", { status = 500, type = "exceed_context_size_error" } },
-      { "context_length", { status = 413, message = "prompt is too long: 210000 tokens > 200000 maximum" } },
-      { "context_length", { kind = "stream_error", status = 200, message = "Context size has been exceeded." } },
+      { "context_length",
+        { status = 413, message = "prompt is too long: 210000 tokens > 200000 maximum" } },
+      { "context_length",
+        { kind = "stream_error", status = 200, message = "Context size has been exceeded." } },
       { "content_filter", { status = 400, code = "content_filter" } },
       { "content_filter", { status = 400, code = "ResponsibleAIPolicyViolation" } },
       { "quota", { status = 429, code = "insufficient_quota" } },
       { "quota", { status = 402, message = "Insufficient credits" } },
-      { "quota", { status = 429, message = "You exceeded your current quota, please check your plan" } },
+      { "quota",
+        { status = 429, message = "You exceeded your current quota, please check your plan" } },
       { "rate_limit", { status = 429, code = "rate_limit_exceeded" } },
       { "rate_limit", { kind = "stream_error", status = 200, type = "rate_limit_error" } },
       { "server_error", { kind = "stream_error", status = 200, type = "overloaded_error" } },
-      { "server_error", { kind = "stream_error", status = 200, message = "llama runner has terminated" } },
+      { "server_error",
+        { kind = "stream_error", status = 200, message = "llama runner has terminated" } },
       { "authentication", { kind = "stream_error", status = 200, code = "401" } },
       { "invalid_request", { kind = "stream_error", status = 200, code = "tool_use_failed" } },
       { "not_found", { status = 404, message = "model 'x' not found, try pulling it first" } },
@@ -247,13 +280,15 @@ describe("chat.start", function()
 
     it("tells status, request, provider and what the server said", function()
       local trouble, info = refused {
-        status = 400, code = "bad", type = "invalid_request_error", param = "seed", message = "seed is odd",
+        status = 400, code = "bad", type = "invalid_request_error", param = "seed",
+        message = "seed is odd",
         headers = { ["x-request-id"] = "req_1" },
       }
       assert.equal("invalid_request: seed is odd (status 400, request req_1)", tostring(trouble))
       assert.equal("generic", trouble.provider)
       assert.same({ "bad", "invalid_request_error", "seed", "http_error", "m" },
-        { trouble.detail.code, trouble.detail.type, trouble.detail.param, trouble.detail.kind, trouble.detail.model })
+        { trouble.detail.code, trouble.detail.type, trouble.detail.param, trouble.detail.kind,
+          trouble.detail.model })
       assert.is_false(trouble.retryable)
       assert.equal(400, info.status)
       assert.equal("generic", info.provider)
@@ -267,19 +302,24 @@ describe("chat.start", function()
 
     it("keeps the part that came", function()
       local partial = { choices = { { message = { content = "Par" } } } }
-      assert.equal(partial, refused({ kind = "incomplete_stream", status = 200, partial = partial }).partial)
+      assert.equal(partial,
+        refused({ kind = "incomplete_stream", status = 200, partial = partial }).partial)
     end)
 
     it("does not repeat a key that the server echoed", function()
-      local trouble = refused({ status = 401, message = "Incorrect API key provided: sk-secret-123456." }, { api_key = "sk-secret-123456" })
+      local trouble = refused(
+        { status = 401, message = "Incorrect API key provided: sk-secret-123456." },
+        { api_key = "sk-secret-123456" })
       assert.equal("Incorrect API key provided: [secret].", trouble.message)
     end)
   end)
 
-  -- ------------------------------------------------------------------ redirects (reliability row 7)
+  -- ------------------------------------------------------------------ redirects (reliability row
+  -- 7)
   describe("a redirect", function()
     local function answered(status, location, steps)
-      wire = fake_wire.install { { status = status, headers = { location = location } }, table.unpack(steps or {}) }
+      wire = fake_wire.install { { status = status, headers = { location = location } },
+        table.unpack(steps or {}) }
       return chat.complete { model = "m", base_url = LOCAL, messages = hello(), retries = 0 }
     end
 
@@ -292,7 +332,9 @@ describe("chat.start", function()
     end)
 
     it("carries the key nowhere else", function()
-      for _, location in ipairs({ "http://evil.example/v1", "https://localhost:9/v1", "http://localhost:10/v1", "//evil.example/" }) do
+      for _, location in ipairs(
+        { "http://evil.example/v1", "https://localhost:9/v1", "http://localhost:10/v1",
+        "//evil.example/" }) do
         local completion, trouble = answered(307, location)
         assert.is_nil(completion)
         assert.equal("bad_response", trouble.code)
@@ -306,7 +348,8 @@ describe("chat.start", function()
       assert.is_nil((answered(302, "/elsewhere")))
       assert.equal(1, #wire.sent)
       wire.restore()
-      wire = fake_wire.install { default = { status = 307, headers = { location = "/v1/chat/completions" } } }
+      wire = fake_wire.install {
+        default = { status = 307, headers = { location = "/v1/chat/completions" } } }
       chat.complete { model = "m", base_url = LOCAL, messages = hello(), retries = 0 }
       assert.equal(4, #wire.sent)
     end)
@@ -322,7 +365,9 @@ describe("chat.start", function()
 
     local function events_of(exchange)
       local seen = {}
-      for kind, event in function() return exchange:next() end do seen[#seen + 1] = { kind, event } end
+      for kind, event in function()
+        return exchange:next() end do seen[#seen + 1] = { kind, event }
+      end
       return seen
     end
 
@@ -337,7 +382,8 @@ describe("chat.start", function()
       assert.equal(DONE.completion, completion)
       assert.equal("b", info.model)
       assert.equal(3, info.attempts)
-      assert.same({ "a", "a", "b" }, { wire.sent[1].body.model, wire.sent[2].body.model, wire.sent[3].body.model })
+      assert.same({ "a", "a", "b" },
+        { wire.sent[1].body.model, wire.sent[2].body.model, wire.sent[3].body.model })
     end)
 
     it("does not for a request that is wrong", function()
@@ -348,14 +394,16 @@ describe("chat.start", function()
     end)
 
     it("does not after a delta was handed out", function()
-      wire = fake_wire.install { default = { deltas = { "x" }, kind = "incomplete_stream", status = 200 } }
+      wire = fake_wire.install {
+        default = { deltas = { "x" }, kind = "incomplete_stream", status = 200 } }
       local _, trouble = ask({ "a", "b" }, { stream = true, want = "deltas" }):finish()
       assert.equal("incomplete_stream", trouble.code)
       assert.equal(1, #wire.sent)
     end)
 
     it("gives the last one's failure when all have failed", function()
-      wire = fake_wire.install { { status = 503 }, { status = 503 }, { status = 429 }, { status = 429 } }
+      wire = fake_wire.install { { status = 503 }, { status = 503 }, { status = 429 },
+        { status = 429 } }
       local _, trouble = ask({ "a", "b" }):finish()
       assert.equal("rate_limit", trouble.code)
       assert.equal(4, #wire.sent)
@@ -364,7 +412,8 @@ describe("chat.start", function()
     it("asks another provider without what was meant for the first", function()
       variables.GROQ_API_KEY = "gsk-own-key"
       wire = fake_wire.install { { status = 503 }, DONE }
-      local exchange = ask({ "a", "groq:b" }, { retries = 0, base_url = false, api_key = "sk-first-key", headers = { ["x-team"] = "t" } })
+      local exchange = ask({ "a", "groq:b" },
+        { retries = 0, base_url = false, api_key = "sk-first-key", headers = { ["x-team"] = "t" } })
       assert.equal(DONE.completion, (exchange:finish()))
       assert.truthy(wire.sent[2].settings.url:find("https://api.groq.com/", 1, true))
       local lines = table.concat(wire.sent[2].settings.headers, "\n")
@@ -395,10 +444,13 @@ describe("chat.start", function()
   -- ------------------------------------------------------------------ a repeated beginning (R34)
   describe("a given beginning", function()
     local function continued(deltas, content, provider)
-      wire = fake_wire.install { { deltas = deltas, completion = { choices = { { message = { content = content } } } } } }
-      local transcript = core.transcript { { role = "user", content = "Go" }, { role = "assistant", content = "Once upon", prefix = true } }
+      wire = fake_wire.install {
+        { deltas = deltas, completion = { choices = { { message = { content = content } } } } } }
+      local transcript = core.transcript { { role = "user", content = "Go" },
+        { role = "assistant", content = "Once upon", prefix = true } }
       local exchange = assert(chat.start {
-        model = "m", provider = provider or "mistral", base_url = LOCAL, messages = transcript, stream = true, want = "deltas",
+        model = "m", provider = provider or "mistral", base_url = LOCAL, messages = transcript,
+        stream = true, want = "deltas",
       })
       local seen = {}
       for _, delta in function() return exchange:next() end do seen[#seen + 1] = delta end
@@ -408,7 +460,9 @@ describe("chat.start", function()
     end
 
     it("is taken away where the server repeats it, whatever the cuts", function()
-      for _, deltas in ipairs({ { "Once upon a time" }, { "On", "ce up", "on", " a", " time" }, { "Once upon", " a time" } }) do
+      for _, deltas in ipairs(
+        { { "Once upon a time" }, { "On", "ce up", "on", " a", " time" },
+        { "Once upon", " a time" } }) do
         local seen, content = continued(deltas, "Once upon a time")
         assert.equal(" a time", table.concat(seen))
         assert.equal(" a time", content)
@@ -439,7 +493,8 @@ describe("chat.start", function()
       local seen
       local completion, info = answered(function(_, request)
         seen = request
-        return { status = 200, headers = { "Content-Type: application/json", "x-request-id: r1" }, cuts = { 3, 9 },
+        return { status = 200, headers = { "Content-Type: application/json", "x-request-id: r1" },
+          cuts = { 3, 9 },
           body = '{"choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"hi"}}]}' }
       end)
       assert.equal("script", seen.model)
@@ -450,7 +505,8 @@ describe("chat.start", function()
     end)
 
     it("fails when it raises or returns nothing to read", function()
-      for _, respond in ipairs({ function() error("oops") end, function() end, function() return {} end }) do
+      for _, respond in ipairs(
+        { function() error("oops") end, function() end, function() return {} end }) do
         local completion, trouble = answered(respond)
         assert.is_nil(completion)
         assert.equal("internal", trouble.code)
@@ -458,20 +514,26 @@ describe("chat.start", function()
     end)
 
     it("may wait before it answers", function()
-      local completion = answered(function() return { body = '{"choices":[{"message":{"content":"x"}}]}', delay = 3 } end)
+      local completion = answered(function()
+        return { body = '{"choices":[{"message":{"content":"x"}}]}', delay = 3 }
+      end)
       assert.equal("x", completion.choices[1].message.content)
       assert.same({ 3 }, clock.slept)
     end)
 
     it("teaches nothing to another one", function()
-      local function picky() return { status = 400, body = '{"error":{"message":"temperature is not supported"}}' } end
+      local function picky()
+        return { status = 400, body = '{"error":{"message":"temperature is not supported"}}' }
+      end
       local bodies = {}
       local function easy(_, request)
         bodies[#bodies + 1] = request
         return { body = '{"choices":[{"message":{"content":"x"}}]}' }
       end
-      chat.complete { model = { respond = picky }, messages = hello(), params = { temperature = 1 }, retries = 0 }
-      assert(chat.complete { model = { respond = easy }, messages = hello(), params = { temperature = 1 } })
+      chat.complete { model = { respond = picky }, messages = hello(), params = { temperature = 1 },
+        retries = 0 }
+      assert(chat.complete { model = { respond = easy }, messages = hello(),
+        params = { temperature = 1 } })
       assert.equal(1, bodies[1].temperature)
     end)
   end)
@@ -489,10 +551,33 @@ describe("chat.start", function()
     assert.is_nil(exchange:next())
   end)
 
+  it("can be closed by another task while this one waits", async(function()
+    local function closed_by_another(step, request)
+      wire = fake_wire.install { default = step }
+      local complete = { model = "m", base_url = LOCAL, messages = hello() }
+      for name, value in pairs(request or {}) do complete[name] = value end
+      local exchange = assert(chat.start(complete))
+      local waiter = core.spawn(function() return exchange:finish() end)
+      core.sleep(0)
+      exchange:close()
+      local completion, trouble = waiter:join()
+      wire.restore()
+      assert.is_nil(completion)
+      assert.equal("cancelled", trouble.code)
+      return #wire.sent
+    end
+    local function never() return { status = 503 } end
+    clock.restore()
+    assert.equal(1, closed_by_another(never))
+    assert.equal(1, closed_by_another { status = 503, headers = { ["retry-after"] = "0.05" } })
+    clock = world.clock()
+  end))
+
   it("is closed when its block is left", function()
     wire = fake_wire.install { default = DONE }
     do
-      local exchange <close> = assert(chat.start { model = "m", base_url = LOCAL, messages = hello() })
+      local exchange <close> = assert(
+        chat.start { model = "m", base_url = LOCAL, messages = hello() })
       assert.truthy(exchange)
     end
     assert.is_true(wire.transfers[1].closed)

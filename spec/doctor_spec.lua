@@ -12,7 +12,8 @@ local function healthy(request)
   local format = request.response_format and request.response_format.type
   if request.tools and request.messages[#request.messages].role ~= "tool" then
     local both = request.messages[1].content:find("Rome", 1, true)
-    return script.calls(both and { { "get_weather", { city = "Oslo" } }, { "get_weather", { city = "Rome" } } }
+    return script.calls(both
+      and { { "get_weather", { city = "Oslo" } }, { "get_weather", { city = "Rome" } } }
       or { { "get_weather", { city = "Oslo" } } })
   elseif request.max_tokens or request.max_completion_tokens then
     return script.text("one two three", { finish_reason = "length" })
@@ -74,20 +75,29 @@ describe("rille.doctor", function()
 
   local quirks <const> = {
     { "max_completion_tokens is unknown", { max_tokens_key = "max_tokens" },
-      function(r) return r.max_completion_tokens and "max_completion_tokens: Extra inputs are not permitted" end },
-    { "max_tokens is unknown", { max_tokens_key = "max_completion_tokens" }, function(r) return r.max_tokens and "use the other" end },
+      function(r) return r.max_completion_tokens
+        and "max_completion_tokens: Extra inputs are not permitted" end },
+    { "max_tokens is unknown", { max_tokens_key = "max_completion_tokens" },
+      function(r) return r.max_tokens and "use the other" end },
     { "role developer is unknown", { developer_role = "system" },
       function(r) return r.messages[1].role == "developer" and "Unexpected role: developer" end },
-    { "stream_options are unknown", { stream_usage = false }, function(r) return r.stream_options and "unknown field stream_options" end },
+    { "stream_options are unknown", { stream_usage = false }, function(r) return r.stream_options
+      and "unknown field stream_options" end },
     { "null content is refused", { content_null = "" },
-      function(r) return r.messages[2] and r.messages[2].content == nil and "invalid message content type: <nil>" end },
-    { "a forced choice is refused", { thinking_choice = { "." } }, function(r) return r.tool_choice and "not with thinking" end },
-    { "only strings are choices", { named_choice = "filter" }, function(r) return type(r.tool_choice) == "table" and "invalid type" end },
-    { "the temperature is fixed", { drop = { "temperature", "top_p" } }, function(r) return r.temperature and "only the default" end },
+      function(r) return r.messages[2] and r.messages[2].content == nil
+        and "invalid message content type: <nil>" end },
+    { "a forced choice is refused", { thinking_choice = { "." } }, function(r) return r.tool_choice
+      and "not with thinking" end },
+    { "only strings are choices", { named_choice = "filter" },
+      function(r) return type(r.tool_choice) == "table" and "invalid type" end },
+    { "the temperature is fixed", { drop = { "temperature", "top_p" } },
+      function(r) return r.temperature and "only the default" end },
     { "schemas are unknown", { json_schema = false },
-      function(r) return r.response_format and r.response_format.type == "json_schema" and "unknown variant" end },
+      function(r) return r.response_format and r.response_format.type == "json_schema"
+        and "unknown variant" end },
     { "objects are unknown", { response_format = { json_object = "json_schema" } },
-      function(r) return r.response_format and r.response_format.type == "json_object" and "must be json_schema or text" end },
+      function(r) return r.response_format and r.response_format.type == "json_object"
+        and "must be json_schema or text" end },
   }
   for _, quirk in ipairs(quirks) do
     it("asks for a flag when " .. quirk[1], async(function()
@@ -100,7 +110,8 @@ describe("rille.doctor", function()
   it("sees that a limit is taken and ignored", async(function()
     local diagnosis = assert(examined(function(request)
       if request.max_completion_tokens then
-        return script.text("x", { usage = { prompt_tokens = 1, completion_tokens = 900, total_tokens = 901 } })
+        return script.text("x",
+          { usage = { prompt_tokens = 1, completion_tokens = 900, total_tokens = 901 } })
       end
       return healthy(request)
     end))
@@ -132,7 +143,8 @@ describe("rille.doctor", function()
 
   it("tells each finding as it comes", async(function()
     local names = {}
-    assert(examined(healthy, { on_finding = function(finding) names[#names + 1] = finding.name end }))
+    assert(examined(healthy,
+      { on_finding = function(finding) names[#names + 1] = finding.name end }))
     assert.equal("answer", names[1])
     assert.equal(14, #names)
   end))
@@ -153,7 +165,8 @@ describe("rille.doctor", function()
   end))
 
   it("writes the entry of the configuration file", async(function()
-    local diagnosis = assert(examined(refusing(function(r) return r.tool_choice and "no" end), { provider = "vllm" }))
+    local diagnosis = assert(
+      examined(refusing(function(r) return r.tool_choice and "no" end), { provider = "vllm" }))
     local source = doctor.source(diagnosis, "house")
     local written = assert(load(source, "=config", "t", {}))()
     assert.same({ providers = { house = {

@@ -9,10 +9,13 @@ local raw_server = require "spec.support.raw_server"
 local world = require "spec.support.world"
 
 local PROVIDERS <const> = {
-  audio_id_only = "openai", copilot_opaque = "copilot", deepseek_thinking = "deepseek", id_too_long = "openai",
-  invalid_arguments = "generic", openai_default = "openai", openrouter_reasoning_details = "openrouter",
+  audio_id_only = "openai", copilot_opaque = "copilot", deepseek_thinking = "deepseek",
+  id_too_long = "openai",
+  invalid_arguments = "generic", openai_default = "openai",
+  openrouter_reasoning_details = "openrouter",
 }
-local ANSWER <const> = '{"choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"ok"}}]}'
+local ANSWER <const> =
+  '{"choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"ok"}}]}'
 
 
 local function fixture(name)
@@ -49,9 +52,12 @@ describe("the next request", function()
 
   --- The messages that a server of this provider receives.
   local function received(provider, transcript, instructions)
-    local server <close> = raw_server.start(function(connection) connection:send(raw_server.response(ANSWER)) end)
+    local server <close> = raw_server.start(function(connection)
+      connection:send(raw_server.response(ANSWER))
+    end)
     assert(chat.complete {
-      model = "m", provider = provider, base_url = server.url .. "/v1", api_key = "sk-any-key", messages = transcript,
+      model = "m", provider = provider, base_url = server.url .. "/v1", api_key = "sk-any-key",
+      messages = transcript,
       instructions = instructions,
     })
     return json.decode(server.requests[1].body).messages
@@ -63,7 +69,8 @@ describe("the next request", function()
       local transcript = core.transcript { { role = "user", content = "q" }, case.received }
       local expected = { { role = "user", content = "q" }, fill(case.send) }
       if case.tool_message then
-        transcript:append { role = "tool", tool_call_id = case.received.tool_calls[1].id, content = case.tool_message.content }
+        transcript:append { role = "tool", tool_call_id = case.received.tool_calls[1].id,
+          content = case.tool_message.content }
         expected[3] = fill(case.tool_message)
       end
       assert.same(expected, fill(received(provider, transcript)))
@@ -74,13 +81,16 @@ describe("the next request", function()
     local transcript = core.transcript { { role = "user", content = "q" } }
     assert.same({ { role = "system", content = "be brief" }, { role = "user", content = "q" } },
       received("openai", transcript, "be brief"))
-    assert.same({ { role = "system", content = "be brief" } }, received("openai", core.transcript {}, "be brief"))
+    assert.same({ { role = "system", content = "be brief" } },
+      received("openai", core.transcript {}, "be brief"))
   end))
 
   it("is that of the provider, whoever was asked before", async(function()
-    local call = { id = "call_long_enough_for_nobody", type = "function", ["function"] = { name = "f", arguments = "{}" } }
+    local call = { id = "call_long_enough_for_nobody", type = "function",
+      ["function"] = { name = "f", arguments = "{}" } }
     local transcript = core.transcript {
-      { role = "user", content = "q" }, { role = "assistant", reasoning_content = "hm", tool_calls = { call } },
+      { role = "user", content = "q" },
+      { role = "assistant", reasoning_content = "hm", tool_calls = { call } },
       { role = "tool", tool_call_id = call.id, content = "r" },
     }
     for _ = 1, 2 do

@@ -15,12 +15,15 @@ local DONE <const> = { completion = { id = "c", choices = {} } }
 describe("rille.heal", function()
   local function find(message, body, fields, flags)
     local detail = { code = fields and fields.code, param = fields and fields.param }
-    local trouble = failure.new("invalid_request", message, { status = fields and fields.status or 400, detail = detail })
-    return heal.find(trouble, body or {}, flags or heal.apply(profiles.base, profiles.rows.generic.flags))
+    local trouble = failure.new("invalid_request", message,
+      { status = fields and fields.status or 400, detail = detail })
+    return heal.find(trouble, body or {}, flags
+      or heal.apply(profiles.base, profiles.rows.generic.flags))
   end
 
   it("renames max_tokens when it is told to", function()
-    local message = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+    local message =
+      "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
     assert.same({ max_tokens_key = "max_completion_tokens" },
       (find(message, { max_tokens = 5 }, { code = "unsupported_parameter", param = "max_tokens" })))
     assert.is_nil(find(message, {}, { code = "unsupported_parameter" }))
@@ -28,54 +31,67 @@ describe("rille.heal", function()
 
   it("renames it back where the new name is unknown", function()
     assert.same({ max_tokens_key = "max_tokens" },
-      (find("body.max_completion_tokens: Extra inputs are not permitted", { max_completion_tokens = 5 }, { status = 422 })))
+      (find("body.max_completion_tokens: Extra inputs are not permitted",
+        { max_completion_tokens = 5 }, { status = 422 })))
   end)
 
   it("drops the sampling that a model does not take", function()
-    local message = "Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is supported."
+    local message =
+      "Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is supported."
     assert.same({ drop = { "temperature" } },
-      (find(message, { temperature = 0.2, top_p = 1 }, { code = "unsupported_value", param = "temperature" })))
+      (find(message, { temperature = 0.2, top_p = 1 },
+        { code = "unsupported_value", param = "temperature" })))
     assert.same({ drop = { "top_p" } }, (find("top_p is not supported", { top_p = 1 })))
   end)
 
   it("drops every member that a validator lists", function()
-    local message = "body.metadata: Extra inputs are not permitted; body.user: Extra inputs are not permitted"
-    assert.same({ drop = { "metadata", "user" } }, (find(message, { metadata = {}, user = "u", seed = 1 }, { status = 422 })))
+    local message =
+      "body.metadata: Extra inputs are not permitted; body.user: Extra inputs are not permitted"
+    assert.same({ drop = { "metadata", "user" } },
+      (find(message, { metadata = {}, user = "u", seed = 1 }, { status = 422 })))
   end)
 
   it("keeps what a request is about", function()
-    for _, name in ipairs({ "tools", "messages", "response_format", "model", "n", "audio", "modalities" }) do
-      assert.is_nil(find(name .. ": Extra inputs are not permitted", { [name] = {} }, { status = 422 }), name)
+    for _, name in ipairs(
+      { "tools", "messages", "response_format", "model", "n", "audio", "modalities" }) do
+      assert.is_nil(
+        find(name .. ": Extra inputs are not permitted", { [name] = {} }, { status = 422 }), name)
     end
     assert.is_nil(find("registry.ollama.ai/library/gemma does not support tools", { tools = {} }))
   end)
 
   it("does without stream_options", function()
     for _, message in ipairs({
-      "body.stream_options.include_usage: Extra inputs are not permitted", "Unrecognized request argument supplied: stream_options",
+      "body.stream_options.include_usage: Extra inputs are not permitted",
+      "Unrecognized request argument supplied: stream_options",
       "unknown field stream_options",
     }) do
-      assert.same({ stream_usage = false }, (find(message, { stream_options = { include_usage = true } })))
+      assert.same({ stream_usage = false },
+        (find(message, { stream_options = { include_usage = true } })))
     end
   end)
 
   it("calls developer system, and system user", function()
-    assert.same({ developer_role = "system" }, (find("'developer' is not one of ['system', 'assistant', 'user'] - 'messages.0.role'")))
+    assert.same({ developer_role = "system" },
+      (find("'developer' is not one of ['system', 'assistant', 'user'] - 'messages.0.role'")))
     assert.same({ developer_role = "system" }, (find("Unexpected role: developer")))
-    assert.equal("user", (find("messages[0].role does not support 'system' with this model.")).developer_role)
+    assert.equal("user",
+      (find("messages[0].role does not support 'system' with this model.")).developer_role)
     local flags = heal.apply(profiles.base, { developer_role = "system" })
     assert.is_nil(find("'developer' is not one of", {}, nil, flags))
   end)
 
   it("gives up a forced tool_choice", function()
-    local learned = find("deepseek-reasoner does not support this tool_choice", { tool_choice = "required" })
+    local learned = find("deepseek-reasoner does not support this tool_choice",
+      { tool_choice = "required" })
     assert.same({ "." }, learned.thinking_choice)
     assert.is_nil(find("does not support this tool_choice", { tool_choice = "auto" }))
   end)
 
   it("drops parallel_tool_calls", function()
     assert.same({ drop = { "parallel_tool_calls" } },
-      (find("'parallel_tool_calls' is only allowed when 'tools' are specified. Unsupported.", { parallel_tool_calls = true })))
+      (find("'parallel_tool_calls' is only allowed when 'tools' are specified. Unsupported.",
+        { parallel_tool_calls = true })))
   end)
 
   it("passes reasoning back where it is missed, and stops where it is refused", function()
@@ -86,11 +102,13 @@ describe("rille.heal", function()
       assert.equal("reasoning_content", (find(message)).echo_always)
     end
     local flags = heal.apply(profiles.base, { echo = { "reasoning_content" } })
-    assert.same({}, (find("messages.1.reasoning_content: Extra inputs are not permitted", {}, nil, flags)).echo)
+    assert.same({},
+      (find("messages.1.reasoning_content: Extra inputs are not permitted", {}, nil, flags)).echo)
   end)
 
   it("drops names of messages", function()
-    assert.same({ names = false }, (find("body.messages.0.user.name: Extra inputs are not permitted", {}, { status = 422 })))
+    assert.same({ names = false },
+      (find("body.messages.0.user.name: Extra inputs are not permitted", {}, { status = 422 })))
   end)
 
   it("reads 400 and 422 only", function()
@@ -100,7 +118,8 @@ describe("rille.heal", function()
   end)
 
   it("finds nothing in other trouble", function()
-    local messages = { "invalid api key", "the temperature of the sun", "", "This model's maximum context length is 8192 tokens" }
+    local messages = { "invalid api key", "the temperature of the sun", "",
+      "This model's maximum context length is 8192 tokens" }
     for _, message in ipairs(messages) do
       assert.is_nil(find(message, { temperature = 1, max_tokens = 1 }), message)
     end
@@ -134,7 +153,8 @@ describe("chat.start, when a server refuses a part of the request", function()
   local function ask(params, more)
     local request = {
       model = "m", base_url = "http://localhost:9/v1", params = params, retries = 0,
-      messages = core.transcript { { role = "developer", content = "be brief" }, { role = "user", content = "hi" } },
+      messages = core.transcript { { role = "developer", content = "be brief" },
+        { role = "user", content = "hi" } },
     }
     for name, value in pairs(more or {}) do request[name] = value end
     return chat.complete(request)
@@ -176,7 +196,8 @@ describe("chat.start, when a server refuses a part of the request", function()
 
   it("cures one thing after the other", function()
     local TEMPERATURE <const> = {
-      status = 400, code = "unsupported_value", param = "temperature", message = "Only the default (1) value is supported.",
+      status = 400, code = "unsupported_value", param = "temperature",
+      message = "Only the default (1) value is supported.",
     }
     wire = fake_wire.install { REFUSED, TEMPERATURE, DONE }
     assert.equal(DONE.completion, (ask { max_tokens = 5, temperature = 0 }))

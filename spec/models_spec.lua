@@ -15,15 +15,18 @@ describe("rille.models", function()
 
   local function answered(status, body, headers)
     local server <close> = raw_server.start(function(connection)
-      connection:send(("HTTP/1.1 %d X\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n%s"):format(
+      connection:send(
+        ("HTTP/1.1 %d X\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n%s"):format(
         status, headers or "", #body, body))
     end)
-    local list, trouble = models.list { base_url = server.url .. "/v1", headers = { ["X-Team"] = "a" } }
+    local list, trouble = models.list { base_url = server.url .. "/v1",
+      headers = { ["X-Team"] = "a" } }
     return list, trouble, server.requests[1]
   end
 
   it("returns the data list, as the server sent it", async(function()
-    local list, trouble, request = answered(200, '{"object":"list","data":[{"id":"a","object":"model","owned_by":null},{"id":"b"}]}')
+    local list, trouble, request = answered(200,
+      '{"object":"list","data":[{"id":"a","object":"model","owned_by":null},{"id":"b"}]}')
     assert.is_nil(trouble)
     assert.same({ { id = "a", object = "model" }, { id = "b" } }, list)
     assert.equal("GET", request.method)
@@ -38,7 +41,8 @@ describe("rille.models", function()
   end))
 
   it("fails as completions do", async(function()
-    local list, trouble = answered(401, '{"error":{"message":"bad key","code":"invalid_api_key"}}', "x-request-id: req_1\r\n")
+    local list, trouble = answered(401, '{"error":{"message":"bad key","code":"invalid_api_key"}}',
+      "x-request-id: req_1\r\n")
     assert.is_nil(list)
     assert.equal("authentication", trouble.code)
     assert.equal("bad key", trouble.message)

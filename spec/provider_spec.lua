@@ -113,7 +113,8 @@ describe("rille.provider", function()
       local profile = resolve { model = "qwen3:8b" }
       assert.equal("ollama", profile.name)
       assert.equal("qwen3:8b", profile.model)
-      assert.equal("ft:gpt-4o:acme", resolve { model = "ft:gpt-4o:acme", provider = "openai" }.model)
+      assert.equal("ft:gpt-4o:acme",
+        resolve { model = "ft:gpt-4o:acme", provider = "openai" }.model)
     end)
 
     it("takes its own prefix away beside an explicit provider, and no other", function()
@@ -148,11 +149,13 @@ describe("rille.provider", function()
 
     it("does not hand OPENAI_API_KEY to a provider that has a variable of its own", function()
       assert.equal("authentication", refused({ model = "x", provider = "groq" }).code)
-      assert.equal("authentication", refused({ model = "x", base_url = "https://api.groq.com/openai/v1" }).code)
+      assert.equal("authentication",
+        refused({ model = "x", base_url = "https://api.groq.com/openai/v1" }).code)
     end)
 
     it("keeps the flags of an explicit provider at another address", function()
-      local profile = resolve { model = "x", provider = "mistral", base_url = "http://127.0.0.1:9/v1" }
+      local profile = resolve { model = "x", provider = "mistral",
+        base_url = "http://127.0.0.1:9/v1" }
       assert.equal("mistral", profile.name)
       assert.equal(9, profile.flags.tool_id_exact)
       assert.equal("http://127.0.0.1:9/v1", profile.base_url)
@@ -195,7 +198,8 @@ describe("rille.provider", function()
     end)
 
     it("keeps keys off plain http", function()
-      for _, base in ipairs({ "http://example.org/v1", "http://10.0.0.1:8000/v1", "http://127.0.0.1.nip.io/v1" }) do
+      for _, base in ipairs(
+        { "http://example.org/v1", "http://10.0.0.1:8000/v1", "http://127.0.0.1.nip.io/v1" }) do
         local failure = refused { model = "x", base_url = base }
         assert.equal("authentication", failure.code)
         assert.truthy(failure.message:find("insecure", 1, true))
@@ -204,7 +208,8 @@ describe("rille.provider", function()
     end)
 
     it("allows plain http where the user insists", function()
-      assert.equal("sk-test-key", resolve({ model = "x", base_url = "http://example.org/v1", insecure = true }).api_key)
+      assert.equal("sk-test-key",
+        resolve({ model = "x", base_url = "http://example.org/v1", insecure = true }).api_key)
       local spec = { base_url = "http://example.org/v1", insecure = true, api_key = "own-key" }
       assert.equal("own-key", resolve({ model = "x", provider = spec }).api_key)
     end)
@@ -252,18 +257,21 @@ describe("rille.provider", function()
 
     it("get no second /v1, and no first one", function()
       local profile = resolve { model = "x", base_url = "http://localhost:9/v1" }
-      assert.equal("http://localhost:9/v1/chat/completions", provider.url(profile, "/chat/completions"))
+      assert.equal("http://localhost:9/v1/chat/completions",
+        provider.url(profile, "/chat/completions"))
       profile = resolve { model = "x", base_url = "http://localhost:9" }
       assert.equal("http://localhost:9/models", provider.url(profile, "/models"))
     end)
 
     it("keep their query, with the caller's", function()
-      local profile = resolve { model = "x", base_url = "http://localhost:9/v1?b=2%20x", query = { a = "1&1" } }
+      local profile = resolve { model = "x", base_url = "http://localhost:9/v1?b=2%20x",
+        query = { a = "1&1" } }
       assert.equal("http://localhost:9/v1/models?a=1%261&b=2%20x", provider.url(profile, "/models"))
     end)
 
     it("are refused when they are none", function()
-      for _, text in ipairs({ "localhost:9", "ftp://x/v1", "http://", "http://a b/", "http://u:p@host/v1", "" }) do
+      for _, text in ipairs(
+        { "localhost:9", "ftp://x/v1", "http://", "http://a b/", "http://u:p@host/v1", "" }) do
         assert.equal("invalid_request", refused({ model = "x", base_url = text }).code, text)
       end
     end)
@@ -275,12 +283,15 @@ describe("rille.provider", function()
 
     it("mean a local server by their port on the loopback only", function()
       assert.equal("vllm", resolve({ model = "x", base_url = "http://localhost:8000/v1" }).name)
-      assert.equal("generic", resolve({ model = "x", base_url = "https://example.org:8000/v1" }).name)
+      assert.equal("generic",
+        resolve({ model = "x", base_url = "https://example.org:8000/v1" }).name)
     end)
 
     it("belong to no provider whose host they merely resemble", function()
-      assert.equal("generic", resolve({ model = "x", base_url = "https://api.openai.com.evil.example/v1" }).name)
-      assert.equal("generic", resolve({ model = "x", base_url = "https://notapi.groq.com.x/v1" }).name)
+      assert.equal("generic",
+        resolve({ model = "x", base_url = "https://api.openai.com.evil.example/v1" }).name)
+      assert.equal("generic",
+        resolve({ model = "x", base_url = "https://notapi.groq.com.x/v1" }).name)
     end)
 
     it("come from a variable of the provider", function()
@@ -297,7 +308,8 @@ describe("rille.provider", function()
 
     it("is the v1 endpoint of the resource", function()
       local profile = resolve { model = "azure:my-gpt" }
-      assert.equal("https://acme.openai.azure.com/openai/v1/chat/completions", provider.url(profile, "/chat/completions"))
+      assert.equal("https://acme.openai.azure.com/openai/v1/chat/completions",
+        provider.url(profile, "/chat/completions"))
       assert.equal("my-gpt", profile.model)
     end)
 
@@ -310,9 +322,11 @@ describe("rille.provider", function()
     it("is the classic endpoint of the deployment when a version is asked for", function()
       variables.OPENAI_API_VERSION = "2024-10-21"
       local profile = resolve { model = "azure:my gpt" }
-      assert.equal("https://acme.openai.azure.com/openai/deployments/my%20gpt/chat/completions?api-version=2024-10-21",
+      assert.equal(
+        "https://acme.openai.azure.com/openai/deployments/my%20gpt/chat/completions?api-version=2024-10-21",
         provider.url(profile, "/chat/completions"))
-      assert.equal("https://acme.openai.azure.com/openai/models?api-version=2024-10-21", provider.url(profile, "/models"))
+      assert.equal("https://acme.openai.azure.com/openai/models?api-version=2024-10-21",
+        provider.url(profile, "/models"))
       assert.is_true(profile.flags.stream_usage)
     end)
 
@@ -330,7 +344,8 @@ describe("rille.provider", function()
 
   describe("header_lines", function()
     it("say who we are and carry the key", function()
-      local lines = provider.header_lines(resolve { model = "x" }, { ["content-type"] = "application/json" })
+      local lines = provider.header_lines(resolve { model = "x" },
+        { ["content-type"] = "application/json" })
       assert.equal("authorization: Bearer sk-test-key", lines[1])
       assert.equal("content-type: application/json", lines[2])
       assert.truthy(lines[3]:find("^user%-agent: rille/"))
@@ -347,7 +362,8 @@ describe("rille.provider", function()
     end)
 
     it("let the caller's win, whatever their case, and false takes one away", function()
-      local profile = resolve { model = "x", headers = { ["User-Agent"] = "mine/1", Authorization = false, ["X-Title"] = "t" } }
+      local profile = resolve { model = "x",
+        headers = { ["User-Agent"] = "mine/1", Authorization = false, ["X-Title"] = "t" } }
       assert.same({ "user-agent: mine/1", "x-title: t" }, provider.header_lines(profile))
     end)
 
@@ -360,7 +376,8 @@ describe("rille.provider", function()
   describe("the configuration file", function()
     it("defines providers that inherit flags from a profile", function()
       configure [[return { providers = { house = {
-        profile = "ollama", base_url = "http://127.0.0.1:7/v1", headers = { ["x-team"] = "a" }, flags = { names = false },
+        profile = "ollama", base_url = "http://127.0.0.1:7/v1", headers = { ["x-team"] = "a" },
+        flags = { names = false },
       } } }]]
       local profile = resolve { model = "house:qwen3" }
       assert.equal("house", profile.name)
@@ -392,14 +409,17 @@ describe("rille.provider", function()
       assert.equal("b", profile.model)
     end)
 
-    it("reads a provider's key from a variable of its name, from env, or from a function", function()
+    it("reads a provider's key from a variable of its name, from env, or from a function",
+      function()
       configure [[return { providers = {
         one = { base_url = "https://one.example/v1" },
         two = { base_url = "https://two.example/v1", api_key = env "SOME_KEY" },
-        three = { base_url = "https://three.example/v1", api_key = function() return "made-key" end },
+        three = { base_url = "https://three.example/v1",
+          api_key = function() return "made-key" end },
         four = { base_url = "https://four.example/v1", key_env = "OTHER_KEY" },
       } }]]
-      variables.ONE_API_KEY, variables.SOME_KEY, variables.OTHER_KEY = "one-key", "some-key", "other-key"
+      variables.ONE_API_KEY, variables.SOME_KEY, variables.OTHER_KEY = "one-key", "some-key",
+        "other-key"
       assert.equal("one-key", resolve({ model = "one:m" }).api_key)
       assert.equal("some-key", resolve({ model = "two:m" }).api_key)
       assert.equal("made-key", resolve({ model = "three:m" }).api_key)
@@ -423,9 +443,12 @@ describe("rille.provider", function()
       ["an error"] = { "error('no')", "no" },
       ["no table"] = { "return 1", "must return a table" },
       ["providers that are none"] = { "return { providers = { a = 1 } }", "providers" },
-      ["an unknown member"] = { "return { providers = { a = { base = 'http://x/' } } }", "base_url" },
+      ["an unknown member"] = { "return { providers = { a = { base = 'http://x/' } } }",
+        "base_url" },
       ["an unknown profile"] = { "return { providers = { a = { profile = 'olama' } } }", "ollama" },
-      ["an unknown flag"] = { "return { providers = { a = { base_url = 'http://x/', flags = { nams = true } } } }", "names" },
+      ["an unknown flag"] = {
+        "return { providers = { a = { base_url = 'http://x/', flags = { nams = true } } } }",
+        "names" },
       ["no base URL"] = { "return { providers = { a = {} } }", "A_BASE_URL" },
     }) do
       it("says what is wrong with it: " .. name, function()

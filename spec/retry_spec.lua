@@ -19,13 +19,16 @@ describe("rille.retry", function()
 
   describe("duration", function()
     for text, seconds in pairs({
-      ["6s"] = 6, ["800ms"] = 0.8, ["6m0s"] = 360, ["1.57s"] = 1.57, ["1h2m3s"] = 3723, ["12"] = 12, ["0"] = 0, ["2m59.56s"] = 179.56,
+      ["6s"] = 6, ["800ms"] = 0.8, ["6m0s"] = 360, ["1.57s"] = 1.57, ["1h2m3s"] = 3723, ["12"] = 12,
+      ["0"] = 0, ["2m59.56s"] = 179.56,
     }) do
       it("reads " .. text, function() assert.near(seconds, retry.duration(text), 1e-9) end)
     end
 
     it("reads nothing else", function()
-      for _, text in ipairs({ "", "s", "5x", "soon", "-5s", "1s2" }) do assert.is_nil(retry.duration(text), text) end
+      for _, text in ipairs({ "", "s", "5x", "soon", "-5s", "1s2" }) do
+        assert.is_nil(retry.duration(text), text)
+      end
       assert.is_nil(retry.duration(nil))
     end)
   end)
@@ -40,7 +43,8 @@ describe("rille.retry", function()
       { "fractions of seconds", { ["retry-after"] = "0.25" }, 0.25 },
       { "a date", { ["retry-after"] = "Tue, 14 Nov 2023 22:13:30 GMT" }, 10 },
       { "a date by the server's own clock",
-        { ["retry-after"] = "Tue, 14 Nov 2023 23:00:05 GMT", date = "Tue, 14 Nov 2023 23:00:00 GMT" }, 5 },
+        { ["retry-after"] = "Tue, 14 Nov 2023 23:00:05 GMT",
+          date = "Tue, 14 Nov 2023 23:00:00 GMT" }, 5 },
       { "a date that is now", { ["retry-after"] = now }, 0 },
       { "a date in the past", { ["retry-after"] = "Tue, 14 Nov 2023 22:13:10 GMT" }, nil },
       { "a huge number", { ["retry-after"] = "86400" }, 86400 },
@@ -48,7 +52,8 @@ describe("rille.retry", function()
       { "a word", { ["retry-after"] = "soon" }, nil },
       { "nothing", { ["retry-after"] = "" }, nil },
       { "no header", {}, nil },
-      { "bad milliseconds and good seconds", { ["retry-after-ms"] = "x", ["retry-after"] = "2" }, 2 },
+      { "bad milliseconds and good seconds", { ["retry-after-ms"] = "x", ["retry-after"] = "2" },
+        2 },
     }
     for _, case in ipairs(cases) do
       it("reads " .. case[1], function()
@@ -91,7 +96,8 @@ describe("chat.start", function()
   end)
 
   local function ask(request)
-    local complete = { model = "m", messages = core.transcript { { role = "user", content = "hi" } } }
+    local complete = { model = "m",
+      messages = core.transcript { { role = "user", content = "hi" } } }
     for name, value in pairs(request or {}) do complete[name] = value end
     return chat.complete(complete)
   end
@@ -125,15 +131,22 @@ describe("chat.start", function()
     ["status 422"] = { { status = 422 }, false, "invalid_request" },
     ["status 425"] = { { status = 425 }, false, "server_error" },
     ["a 429 of the quota"] = { { status = 429, code = "insufficient_quota" }, false, "quota" },
-    ["a 429 of the bill"] = { { status = 429, type = "billing_hard_limit_reached" }, false, "quota" },
-    ["a 400 that should be retried"] = { { status = 400, headers = { ["x-should-retry"] = "true" } }, true, "invalid_request" },
-    ["a 500 that should not"] = { { status = 500, headers = { ["x-should-retry"] = "false" } }, false, "server_error" },
-    ["a 429 that should not"] = { { status = 429, headers = { ["x-should-retry"] = "false" } }, false, "rate_limit" },
+    ["a 429 of the bill"] = { { status = 429, type = "billing_hard_limit_reached" }, false,
+      "quota" },
+    ["a 400 that should be retried"] = {
+      { status = 400, headers = { ["x-should-retry"] = "true" } }, true, "invalid_request" },
+    ["a 500 that should not"] = { { status = 500, headers = { ["x-should-retry"] = "false" } },
+      false, "server_error" },
+    ["a 429 that should not"] = { { status = 429, headers = { ["x-should-retry"] = "false" } },
+      false, "rate_limit" },
     ["a refused connection"] = { { kind = "connection" }, true, "connection" },
     ["a timeout"] = { { kind = "timeout" }, true, "timeout" },
-    ["a stream that was cut"] = { { kind = "incomplete_stream", status = 200 }, true, "incomplete_stream" },
-    ["an error inside a 200"] = { { kind = "stream_error", status = 200, code = "502" }, false, "server_error" },
-    ["a rate limit inside a 200"] = { { kind = "stream_error", status = 200, code = "429" }, false, "rate_limit" },
+    ["a stream that was cut"] = { { kind = "incomplete_stream", status = 200 }, true,
+      "incomplete_stream" },
+    ["an error inside a 200"] = { { kind = "stream_error", status = 200, code = "502" }, false,
+      "server_error" },
+    ["a rate limit inside a 200"] = { { kind = "stream_error", status = 200, code = "429" }, false,
+      "rate_limit" },
   }
 
   for name, row in pairs(troubles) do
@@ -179,7 +192,8 @@ describe("chat.start", function()
   end)
 
   it("does not repeat a web page, and says what is wrong", function()
-    wire = fake_wire.install { default = { kind = "bad_body", status = 200, message = "LM Studio", hint = "a page: /v1?" } }
+    wire = fake_wire.install {
+      default = { kind = "bad_body", status = 200, message = "LM Studio", hint = "a page: /v1?" } }
     local _, trouble = ask()
     assert.equal(1, #wire.sent)
     assert.truthy(trouble.message:find("/v1", 1, true))
@@ -245,7 +259,8 @@ describe("chat.start", function()
   -- ------------------------------------------------------------------ deltas
   it("repeats nothing after a delta was handed out", function()
     wire = fake_wire.install { { deltas = { "a" }, kind = "incomplete_stream", status = 200 } }
-    local started = assert(chat.start { model = "m", stream = true, want = "deltas", messages = core.transcript {} })
+    local started = assert(
+      chat.start { model = "m", stream = true, want = "deltas", messages = core.transcript {} })
     assert.same({ "text", "a", 0 }, { started:next() })
     assert.is_nil(started:next())
     local completion, trouble = started:finish()
@@ -257,7 +272,9 @@ describe("chat.start", function()
   it("starts again where the consumer says that it can", function()
     local cut = { deltas = { "a" }, kind = "incomplete_stream", status = 200 }
     wire = fake_wire.install { cut, { deltas = { "a", "b" }, completion = DONE.completion } }
-    local started = assert(chat.start { model = "m", stream = true, want = "deltas", resets = true, messages = core.transcript {} })
+    local started = assert(
+      chat.start { model = "m", stream = true, want = "deltas", resets = true,
+      messages = core.transcript {} })
     local seen = {}
     for kind, value in function() return started:next() end do
       seen[#seen + 1] = kind == "retry" and (value.reset and "reset" or "retry") or value
@@ -267,9 +284,11 @@ describe("chat.start", function()
   end)
 
   it("starts again twice at most", function()
-    wire = fake_wire.install { default = { deltas = { "a" }, kind = "incomplete_stream", status = 200 } }
+    wire = fake_wire.install {
+      default = { deltas = { "a" }, kind = "incomplete_stream", status = 200 } }
     local started = assert(chat.start {
-      model = "m", stream = true, want = "deltas", resets = true, retries = 9, messages = core.transcript {},
+      model = "m", stream = true, want = "deltas", resets = true, retries = 9,
+      messages = core.transcript {},
     })
     local _, trouble = started:finish()
     assert.equal("incomplete_stream", trouble.code)
@@ -277,8 +296,10 @@ describe("chat.start", function()
   end)
 
   it("repeats a stream of which nothing was handed out", function()
-    wire = fake_wire.install { { kind = "incomplete_stream", status = 200 }, { deltas = { "b" }, completion = DONE.completion } }
-    local started = assert(chat.start { model = "m", stream = true, want = "deltas", messages = core.transcript {} })
+    wire = fake_wire.install { { kind = "incomplete_stream", status = 200 },
+      { deltas = { "b" }, completion = DONE.completion } }
+    local started = assert(
+      chat.start { model = "m", stream = true, want = "deltas", messages = core.transcript {} })
     local kind, event = started:next()
     assert.equal("retry", kind)
     assert.is_nil(event.reset)
@@ -317,7 +338,8 @@ describe("chat.start", function()
 
   it("waits when the announced requests are used up, and not before", function()
     local headers = {
-      ["x-ratelimit-limit-requests"] = "3", ["x-ratelimit-remaining-requests"] = "2", ["x-ratelimit-reset-requests"] = "10s",
+      ["x-ratelimit-limit-requests"] = "3", ["x-ratelimit-remaining-requests"] = "2",
+      ["x-ratelimit-reset-requests"] = "10s",
     }
     wire = fake_wire.install { default = { completion = DONE.completion, headers = headers } }
     ask()
@@ -330,7 +352,8 @@ describe("chat.start", function()
   end)
 
   it("waits when the announced tokens are used up", function()
-    local headers = { ["x-ratelimit-remaining-tokens"] = "0", ["x-ratelimit-reset-tokens"] = "800ms" }
+    local headers = { ["x-ratelimit-remaining-tokens"] = "0",
+      ["x-ratelimit-reset-tokens"] = "800ms" }
     wire = fake_wire.install { { completion = DONE.completion, headers = headers }, DONE }
     ask()
     ask()
@@ -338,7 +361,8 @@ describe("chat.start", function()
   end)
 
   it("asks again rather than wait for hours", function()
-    local headers = { ["x-ratelimit-remaining-requests"] = "0", ["x-ratelimit-reset-requests"] = "6h" }
+    local headers = { ["x-ratelimit-remaining-requests"] = "0",
+      ["x-ratelimit-reset-requests"] = "6h" }
     wire = fake_wire.install { { completion = DONE.completion, headers = headers }, DONE }
     ask()
     ask()

@@ -10,7 +10,8 @@ local schema = require "rille.rewrite.schema"
 --- A profile as rille.provider would resolve it, without address and key.
 local function profile(name, changes, model)
   local flags = {}
-  for _, layer in ipairs({ profiles.base, name and profiles.rows[name].flags or {}, changes or {} }) do
+  for _, layer in ipairs(
+    { profiles.base, name and profiles.rows[name].flags or {}, changes or {} }) do
     for flag, value in pairs(layer) do flags[flag] = value end
   end
   return { name = name or "base", flags = flags, model = model or "m" }
@@ -42,7 +43,8 @@ local function wire_step_by_step(messages, target)
 end
 
 local function call(id, name, arguments)
-  return { id = id, type = "function", ["function"] = { name = name or "f", arguments = arguments or "{}" } }
+  return { id = id, type = "function",
+    ["function"] = { name = name or "f", arguments = arguments or "{}" } }
 end
 
 local function asks(...)
@@ -59,8 +61,10 @@ local USER <const> = { role = "user", content = "hi" }
 
 describe("what goes back in the next request", function()
   local profile_of <const> = {
-    audio_id_only = "openai", copilot_opaque = "copilot", deepseek_thinking = "deepseek", id_too_long = "openai",
-    invalid_arguments = "generic", openai_default = "openai", openrouter_reasoning_details = "openrouter",
+    audio_id_only = "openai", copilot_opaque = "copilot", deepseek_thinking = "deepseek",
+    id_too_long = "openai",
+    invalid_arguments = "generic", openai_default = "openai",
+    openrouter_reasoning_details = "openrouter",
   }
 
   --- "$MAP9(x)" stands for an id that the rewrite chooses for x.
@@ -92,11 +96,14 @@ describe("what goes back in the next request", function()
 
   it("is nothing that only responses have, anywhere", function()
     local received = {
-      role = "assistant", content = "a", annotations = json.array {}, reasoning = "r", reasoning_content = "c",
-      reasoning_details = { { type = "x" } }, thinking = "t", logprobs = json.null, extra_content = { g = 1 },
+      role = "assistant", content = "a", annotations = json.array {}, reasoning = "r",
+      reasoning_content = "c",
+      reasoning_details = { { type = "x" } }, thinking = "t", logprobs = json.null,
+      extra_content = { g = 1 },
       tool_calls = json.array {}, refusal = json.null, audio = json.null, function_call = json.null,
     }
-    for _, name in ipairs({ "openai", "mistral", "cerebras", "groq", "ollama", "vllm", "generic", "azure" }) do
+    for _, name in ipairs(
+      { "openai", "mistral", "cerebras", "groq", "ollama", "vllm", "generic", "azure" }) do
       assert.same({ { role = "assistant", content = "a" } }, wire({ received }, name), name)
     end
   end)
@@ -118,7 +125,8 @@ end)
 describe("rille.rewrite, messages", function()
   it("calls developer system outside OpenAI (R4)", function()
     local message = { role = "developer", content = "be brief" }
-    for _, name in ipairs({ "ollama", "mistral", "deepseek", "groq", "llamacpp", "xai", "openrouter" }) do
+    for _, name in ipairs(
+      { "ollama", "mistral", "deepseek", "groq", "llamacpp", "xai", "openrouter" }) do
       assert.equal("system", wire({ message }, name)[1].role, name)
     end
     for _, name in ipairs({ "openai", "azure", "generic" }) do
@@ -145,13 +153,17 @@ describe("rille.rewrite, messages", function()
   end)
 
   it("has no null content beside calls where that is rejected (R9)", function()
-    for name, expected in pairs({ lmstudio = "", ollama = "", groq = "", together = "", openai = "<null>", deepseek = "<null>" }) do
+    for name,
+      expected in pairs(
+      { lmstudio = "", ollama = "", groq = "", together = "", openai = "<null>",
+      deepseek = "<null>" }) do
       assert.equal(expected, wire({ asks(call "a") }, name)[1].content, name)
     end
   end)
 
   it("joins the text parts of assistant messages (R10)", function()
-    local message = { role = "assistant", content = { { type = "text", text = "a" }, { type = "text", text = "b" } } }
+    local message = { role = "assistant",
+      content = { { type = "text", text = "a" }, { type = "text", text = "b" } } }
     assert.equal("a\nb", wire({ message }, "groq")[1].content)
   end)
 
@@ -170,7 +182,8 @@ describe("rille.rewrite, messages", function()
 
   it("moves images of tool results into a user message after the last of them (R12)", function()
     local out = wire({
-      asks(call "a", call "b"), result("a", { { type = "text", text = "look" }, PICTURE }), result("b", "plain"), USER,
+      asks(call "a", call "b"), result("a", { { type = "text", text = "look" }, PICTURE }),
+      result("b", "plain"), USER,
     }, "openai")
     assert.same({ "assistant", "tool", "tool", "user", "user" },
       { out[1].role, out[2].role, out[3].role, out[4].role, out[5].role })
@@ -186,7 +199,9 @@ describe("rille.rewrite, messages", function()
   end)
 
   it("maps tool ids to nine alphanumerics for Mistral (R13)", function()
-    local out = wire({ asks(call "call_abc-1", call "Abc123xyZ"), result "call_abc-1", result "Abc123xyZ" }, "mistral")
+    local out = wire(
+      { asks(call "call_abc-1", call "Abc123xyZ"), result "call_abc-1", result "Abc123xyZ" },
+      "mistral")
     assert.truthy(out[1].tool_calls[1].id:find("^%w%w%w%w%w%w%w%w%w$"))
     assert.equal(out[1].tool_calls[1].id, out[2].tool_call_id)
     assert.equal("Abc123xyZ", out[1].tool_calls[2].id)
@@ -204,7 +219,7 @@ describe("rille.rewrite, messages", function()
 
   it("maps different ids to different ids", function()
     local seen = {}
-    for i = 1, 20000 do
+    for i = 1, 5000 do
       local short = ids.short("call_" .. i)
       assert.is_nil(seen[short])
       seen[short] = true
@@ -213,7 +228,8 @@ describe("rille.rewrite, messages", function()
 
   it("puts an assistant turn between tool and user for Mistral (R15)", function()
     local out = wire({ asks(call "a"), result "a", USER }, "mistral")
-    assert.same({ "assistant", "tool", "assistant", "user" }, { out[1].role, out[2].role, out[3].role, out[4].role })
+    assert.same({ "assistant", "tool", "assistant", "user" },
+      { out[1].role, out[2].role, out[3].role, out[4].role })
     assert.equal("Understood.", out[3].content)
     assert.equal(3, #wire({ asks(call "a"), result "a", USER }, "openai"))
   end)
@@ -234,14 +250,17 @@ describe("rille.rewrite, messages", function()
   it("never sends arguments that are no JSON object (R17)", function()
     for _, arguments in ipairs({ '{"a":', "", "null", "[1]", '"x"', "{}{}", "7" }) do
       for name in pairs(profiles.rows) do
-        assert.equal("{}", wire({ asks(call("abcdefghi", "f", arguments)) }, name)[1].tool_calls[1]["function"].arguments)
+        assert.equal("{}",
+          wire({ asks(call("abcdefghi", "f", arguments)) },
+          name)[1].tool_calls[1]["function"].arguments)
       end
     end
   end)
 
   it("keeps the bytes of good arguments", function()
     local text = ' { "b" : 1.0, "a":"\\u00e9" }'
-    assert.equal(text, wire({ asks(call("x", "f", text)) }, "vllm")[1].tool_calls[1]["function"].arguments)
+    assert.equal(text,
+      wire({ asks(call("x", "f", text)) }, "vllm")[1].tool_calls[1]["function"].arguments)
   end)
 
   it("sends arguments as text, never as an object (R18)", function()
@@ -252,18 +271,23 @@ describe("rille.rewrite, messages", function()
   it("says a refusal as text where the member is unknown", function()
     local message = { role = "assistant", content = json.null, refusal = "I will not." }
     assert.same({ { role = "assistant", content = "I will not." } }, wire({ message }, "vllm"))
-    assert.same({ { role = "assistant", content = "<null>", refusal = "I will not." } }, wire({ message }, "openai"))
+    assert.same({ { role = "assistant", content = "<null>", refusal = "I will not." } },
+      wire({ message }, "openai"))
   end)
 
   it("says sound as its transcript where audio is unknown", function()
-    local message = { role = "assistant", content = json.null, audio = { id = "a1", data = "AQ", transcript = "Hi" } }
+    local message = { role = "assistant", content = json.null,
+      audio = { id = "a1", data = "AQ", transcript = "Hi" } }
     assert.same({ { role = "assistant", content = "Hi" } }, wire({ message }, "vllm"))
   end)
 
   it("calls a custom tool a function where there are only those", function()
-    local message = asks { id = "c", type = "custom", custom = { name = "sql", input = "select 1" } }
+    local message = asks { id = "c", type = "custom",
+      custom = { name = "sql", input = "select 1" } }
     local sent = wire({ message }, "vllm")[1].tool_calls[1]
-    assert.same({ id = "c", type = "function", ["function"] = { name = "sql", arguments = '{"input":"select 1"}' } }, sent)
+    assert.same(
+      { id = "c", type = "function",
+      ["function"] = { name = "sql", arguments = '{"input":"select 1"}' } }, sent)
     assert.equal("select 1", wire({ message }, "openai")[1].tool_calls[1].custom.input)
   end)
 
@@ -275,7 +299,8 @@ describe("rille.rewrite, messages", function()
   end)
 
   it("gives DeepSeek reasoning_content on every assistant turn, and R1 none (C4)", function()
-    assert.equal("", wire({ { role = "assistant", content = "x" } }, "deepseek")[1].reasoning_content)
+    assert.equal("",
+      wire({ { role = "assistant", content = "x" } }, "deepseek")[1].reasoning_content)
     local message = { role = "assistant", content = "x", reasoning_content = "hm" }
     assert.equal("hm", wire({ message }, "deepseek", nil, "deepseek-chat")[1].reasoning_content)
     assert.is_nil(wire({ message }, "deepseek", nil, "deepseek-r1")[1].reasoning_content)
@@ -283,8 +308,10 @@ describe("rille.rewrite, messages", function()
 
   it("merges neighbours of one role for strict templates (R33)", function()
     local out = wire({
-      { role = "system", content = "a" }, { role = "system", content = "b" }, USER, { role = "user", content = "again" },
-      { role = "assistant", content = "x" }, { role = "assistant", content = "y" }, { role = "system", content = "late" },
+      { role = "system", content = "a" }, { role = "system", content = "b" }, USER,
+      { role = "user", content = "again" },
+      { role = "assistant", content = "x" }, { role = "assistant", content = "y" },
+      { role = "system", content = "late" },
       { role = "user", content = { PICTURE } },
     }, "llamacpp")
     assert.same({
@@ -309,9 +336,12 @@ end)
 
 describe("rille.rewrite.transcript", function()
   local conversation <const> = {
-    { role = "system", content = "s" }, USER, { role = "user", content = "more" }, asks(call "a_1", call "b_2"),
-    result("a_1", { { type = "text", text = "t" }, PICTURE }), result "b_2", { role = "assistant", content = "fine" },
-    { role = "user", content = "next" }, asks(call "c_3"), result "c_3", { role = "user", content = "steered" },
+    { role = "system", content = "s" }, USER, { role = "user", content = "more" },
+    asks(call "a_1", call "b_2"),
+    result("a_1", { { type = "text", text = "t" }, PICTURE }), result "b_2",
+    { role = "assistant", content = "fine" },
+    { role = "user", content = "next" }, asks(call "c_3"), result "c_3",
+    { role = "user", content = "steered" },
     { role = "user", content = "twice" }, { role = "assistant", content = "bye" },
   }
 
@@ -331,7 +361,9 @@ describe("rille.rewrite.transcript", function()
 
   it("moves between providers and back", function()
     local transcript = core.transcript(conversation)
-    local function text(name) return transcript:wire(rewrite.transcript(transcript, profile(name))) end
+    local function text(name)
+      return transcript:wire(rewrite.transcript(transcript, profile(name)))
+    end
     local first = text "mistral"
     assert.not_equal(first, text "openai")
     assert.equal(first, text "mistral")
@@ -344,14 +376,16 @@ describe("rille.rewrite.transcript", function()
     for keep = #conversation, 1, -1 do
       transcript:truncate(keep)
       local key = rewrite.transcript(transcript, target)
-      assert.same(wire({ table.unpack(conversation, 1, keep) }, "llamacpp"), plain(json.decode(transcript:wire(key))))
+      assert.same(wire({ table.unpack(conversation, 1, keep) }, "llamacpp"),
+        plain(json.decode(transcript:wire(key))))
     end
     transcript = core.transcript(conversation)
     rewrite.transcript(transcript, target)
     transcript:replace(3, { role = "assistant", content = "changed" })
     local changed = { table.unpack(conversation) }
     changed[3] = { role = "assistant", content = "changed" }
-    assert.same(wire(changed, "llamacpp"), plain(json.decode(transcript:wire(rewrite.transcript(transcript, target)))))
+    assert.same(wire(changed, "llamacpp"),
+      plain(json.decode(transcript:wire(rewrite.transcript(transcript, target)))))
   end)
 
   it("leaves a clone as it is", function()
@@ -367,7 +401,8 @@ describe("rille.rewrite.transcript", function()
   it("shares forms between profiles that want the same", function()
     assert.equal(rewrite.key(profile "vllm"), rewrite.key(profile "fireworks"))
     assert.not_equal(rewrite.key(profile "vllm"), rewrite.key(profile "ollama"))
-    assert.not_equal(rewrite.key(profile("openai", nil, "a")), rewrite.key(profile("openai", nil, "b")))
+    assert.not_equal(rewrite.key(profile("openai", nil, "a")),
+      rewrite.key(profile("openai", nil, "b")))
   end)
 end)
 
@@ -391,7 +426,8 @@ describe("rille.rewrite, parameters", function()
     for _, name in ipairs({ "openai", "azure", "groq", "xai", "openrouter", "litellm" }) do
       assert.same({ max_completion_tokens = 9 }, (body({ max_tokens = 9 }, name)), name)
     end
-    for _, name in ipairs({ "mistral", "ollama", "vllm", "llamacpp", "deepseek", "together", "gemini", "anthropic" }) do
+    for _, name in ipairs(
+      { "mistral", "ollama", "vllm", "llamacpp", "deepseek", "together", "gemini", "anthropic" }) do
       assert.same({ max_tokens = 9 }, (body({ max_completion_tokens = 9 }, name)), name)
     end
     assert.same({ max_tokens = 9 }, (body({ max_tokens = 9 }, "generic")))
@@ -399,11 +435,13 @@ describe("rille.rewrite, parameters", function()
   end)
 
   it("drops the sampling of reasoning models (R3)", function()
-    local given = { temperature = 0, top_p = 1, presence_penalty = 1, frequency_penalty = 1, logprobs = true, seed = 1 }
+    local given = { temperature = 0, top_p = 1, presence_penalty = 1, frequency_penalty = 1,
+      logprobs = true, seed = 1 }
     for _, model in ipairs({ "o1", "o3-mini", "gpt-5", "gpt-5.4", "gpt-6", "gpt-10-turbo" }) do
       assert.same({ seed = 1 }, (body(given, "openai", model)), model)
     end
-    for _, model in ipairs({ "gpt-4o", "gpt-4.1", "gpt-5-chat-latest", "chatgpt-4o-latest", "omni" }) do
+    for _, model in ipairs(
+      { "gpt-4o", "gpt-4.1", "gpt-5-chat-latest", "chatgpt-4o-latest", "omni" }) do
       assert.same(given, (body(given, "openai", model)), model)
     end
     assert.same({ seed = 1 }, (body({ stop = "x", seed = 1 }, "openai", "o4-mini")))
@@ -415,8 +453,10 @@ describe("rille.rewrite, parameters", function()
   end)
 
   it("keeps the sampling of reasoning models that do not reason", function()
-    local given = { temperature = 0, top_p = 1, logprobs = true, presence_penalty = 1, reasoning_effort = "none" }
-    assert.same({ temperature = 0, top_p = 1, logprobs = true, reasoning_effort = "none" }, (body(given, "openai", "gpt-5.2")))
+    local given = { temperature = 0, top_p = 1, logprobs = true, presence_penalty = 1,
+      reasoning_effort = "none" }
+    assert.same({ temperature = 0, top_p = 1, logprobs = true, reasoning_effort = "none" },
+      (body(given, "openai", "gpt-5.2")))
     assert.same({ reasoning_effort = "none" }, (body(given, "openai", "gpt-5")))
   end)
 
@@ -428,14 +468,17 @@ describe("rille.rewrite, parameters", function()
 
   it("sends Mistral only what it knows (R16)", function()
     assert.same({ random_seed = 1, max_tokens = 5, stream = true, temperature = 0 }, (body({
-      seed = 1, max_completion_tokens = 5, stream = true, temperature = 0, stream_options = { include_usage = true },
-      metadata = {}, store = true, service_tier = "auto", logit_bias = {}, user = "u", logprobs = true,
+      seed = 1, max_completion_tokens = 5, stream = true, temperature = 0,
+      stream_options = { include_usage = true },
+      metadata = {}, store = true, service_tier = "auto", logit_bias = {}, user = "u",
+      logprobs = true,
     }, "mistral")))
   end)
 
   it("omits tools, tool_choice and parallel_tool_calls together (R6, R7)", function()
     for name in pairs(profiles.rows) do
-      local out, tools = body({ tools = {}, tool_choice = "auto", parallel_tool_calls = false, seed = 1 }, name, "m", {})
+      local out, tools = body(
+        { tools = {}, tool_choice = "auto", parallel_tool_calls = false, seed = 1 }, name, "m", {})
       assert.is_nil(tools)
       assert.is_nil(out.tool_choice)
       assert.is_nil(out.parallel_tool_calls)
@@ -459,12 +502,15 @@ describe("rille.rewrite, parameters", function()
     assert.same({ named, 2 }, { choice(named, "openai") })
     assert.equal("auto", (choice("required", "deepseek", "deepseek-reasoner")))
     assert.equal("required", (choice("required", "deepseek", "deepseek-chat")))
-    assert.equal("auto", (choice(named, "deepseek", "deepseek-chat", { thinking = { type = "enabled" } })))
+    assert.equal("auto",
+      (choice(named, "deepseek", "deepseek-chat", { thinking = { type = "enabled" } })))
     assert.equal("auto", (choice("required", "dashscope", "qwen3-max", { enable_thinking = true })))
-    assert.equal("required", (choice("required", "dashscope", "qwen3-thinking", { enable_thinking = false })))
+    assert.equal("required",
+      (choice("required", "dashscope", "qwen3-thinking", { enable_thinking = false })))
     assert.equal("none", (choice("none", "mistral")))
     assert.equal("auto", (choice("auto", "mistral")))
-    local some = { type = "allowed_tools", allowed_tools = { mode = "required", tools = { named } } }
+    local some = { type = "allowed_tools",
+      allowed_tools = { mode = "required", tools = { named } } }
     assert.same({ some, 2 }, { choice(some, "openai") })
     assert.same({ "required", 1 }, { choice(some, "vllm") })
     assert.same({ "any", 1 }, { choice(some, "mistral") })
@@ -472,9 +518,12 @@ describe("rille.rewrite, parameters", function()
 
   it("maps response_format (R20)", function()
     local object = { type = "json_object" }
-    local wanted = { type = "json_schema", json_schema = { name = "a", schema = { type = "object" } } }
-    assert.equal("json_schema", (body({ response_format = object }, "lmstudio")).response_format.type)
-    assert.same({ type = "json_object" }, (body({ response_format = wanted }, "deepseek")).response_format)
+    local wanted = { type = "json_schema",
+      json_schema = { name = "a", schema = { type = "object" } } }
+    assert.equal("json_schema",
+      (body({ response_format = object }, "lmstudio")).response_format.type)
+    assert.same({ type = "json_object" },
+      (body({ response_format = wanted }, "deepseek")).response_format)
     assert.equal(wanted, (body({ response_format = wanted }, "openai")).response_format)
     assert.equal(object, (body({ response_format = object }, "openai")).response_format)
   end)
@@ -498,8 +547,11 @@ describe("rille.rewrite, parameters", function()
   end)
 
   it("keeps unknown members", function()
-    local given = { top_k = 5, provider = { order = { "a" } }, thinking = { type = "disabled" }, nothing = json.null }
-    for _, name in ipairs({ "openrouter", "vllm", "generic", "openai" }) do assert.same(given, (body(given, name))) end
+    local given = { top_k = 5, provider = { order = { "a" } }, thinking = { type = "disabled" },
+      nothing = json.null }
+    for _, name in ipairs({ "openrouter", "vllm", "generic", "openai" }) do
+      assert.same(given, (body(given, name)))
+    end
   end)
 end)
 
@@ -510,7 +562,8 @@ describe("rille.rewrite.schema", function()
   end
 
   it("takes away what Gemini has no word for (R22)", function()
-    assert.same({ type = "object", properties = { a = { type = "string" } }, required = { "a" } }, reduce {
+    assert.same({ type = "object", properties = { a = { type = "string" } }, required = { "a" } },
+      reduce {
       ["$schema"] = "x", type = "object", additionalProperties = false, required = { "a" },
       properties = { a = { type = "string", format = "uri", ["$comment"] = "c" } },
     })
@@ -519,19 +572,25 @@ describe("rille.rewrite.schema", function()
   it("says const, type lists and exclusive bounds in its words", function()
     assert.same({ enum = { "x" }, type = "string" }, reduce { const = "x" })
     assert.same({ type = "string", nullable = true }, reduce { type = { "string", "null" } })
-    assert.same({ anyOf = { { type = "string" }, { type = "number" } } }, reduce { type = { "string", "number" } })
-    assert.same({ type = "integer", minimum = 1, maximum = 9 }, reduce { type = "integer", exclusiveMinimum = 0, exclusiveMaximum = 10 })
+    assert.same({ anyOf = { { type = "string" }, { type = "number" } } },
+      reduce { type = { "string", "number" } })
+    assert.same({ type = "integer", minimum = 1, maximum = 9 },
+      reduce { type = "integer", exclusiveMinimum = 0, exclusiveMaximum = 10 })
     assert.same({ type = "integer" }, reduce { type = "integer", enum = { 1, 2 } })
-    assert.same({ type = "string", format = "date-time" }, reduce { type = "string", format = "date-time" })
+    assert.same({ type = "string", format = "date-time" },
+      reduce { type = "string", format = "date-time" })
   end)
 
   it("says oneOf as anyOf, and one alternative beside null as nullable", function()
-    assert.same({ anyOf = { { type = "string" }, { type = "number" } } }, reduce { oneOf = { { type = "string" }, { type = "number" } } })
-    assert.same({ type = "string", nullable = true }, reduce { anyOf = { { type = "string" }, { type = "null" } } })
+    assert.same({ anyOf = { { type = "string" }, { type = "number" } } },
+      reduce { oneOf = { { type = "string" }, { type = "number" } } })
+    assert.same({ type = "string", nullable = true },
+      reduce { anyOf = { { type = "string" }, { type = "null" } } })
   end)
 
   it("unfolds references, and stops at recursive ones", function()
-    assert.same({ type = "object", properties = { a = { type = "string", description = "d" } } }, reduce {
+    assert.same({ type = "object", properties = { a = { type = "string", description = "d" } } },
+      reduce {
       type = "object", properties = { a = { ["$ref"] = "#/$defs/t", description = "d" } },
       ["$defs"] = { t = { type = "string" } },
     })
@@ -543,7 +602,9 @@ describe("rille.rewrite.schema", function()
   end)
 
   it("makes one of allOf", function()
-    assert.same({ type = "object", properties = { a = { type = "string" }, b = { type = "number" } }, required = { "a", "b" } }, reduce {
+    assert.same(
+      { type = "object", properties = { a = { type = "string" }, b = { type = "number" } },
+      required = { "a", "b" } }, reduce {
       allOf = { { type = "object", properties = { a = { type = "string" } }, required = { "a" } },
         { properties = { b = { type = "number" } }, required = { "b" } } },
     })
@@ -552,11 +613,14 @@ describe("rille.rewrite.schema", function()
   it("keeps the author's order of properties", function()
     local ordered = json.object { { "z", { type = "string" } }, { "a", { type = "string" } } }
     local made = schema.reduce({ type = "object", properties = ordered }, "gemini")
-    assert.equal('{"properties":{"z":{"type":"string"},"a":{"type":"string"}},"type":"object"}', json.encode(made))
+    assert.equal('{"properties":{"z":{"type":"string"},"a":{"type":"string"}},"type":"object"}',
+      json.encode(made))
   end)
 
   it("reaches the tools of Gemini only", function()
-    local definition = { type = "function", ["function"] = { name = "f", parameters = { type = "object", additionalProperties = false } } }
+    local definition = { type = "function",
+      ["function"] = { name = "f",
+      parameters = { type = "object", additionalProperties = false } } }
     local sent = json.decode(rewrite.tool(definition, profile("gemini").flags))
     assert.same({ type = "object" }, sent["function"].parameters)
     assert.equal(json.encode(definition), rewrite.tool(definition, profile("openai").flags))
@@ -578,7 +642,9 @@ describe("rille.rewrite.images", function()
   after_each(function() os.remove(path) end)
 
   local function sent(url)
-    local out = assert(rewrite.messages({ { role = "user", content = { { type = "image_url", image_url = url } } } }, profile "openai"))
+    local out = assert(
+      rewrite.messages({ { role = "user", content = { { type = "image_url", image_url = url } } } },
+      profile "openai"))
     return out[1].content[1].image_url
   end
 
@@ -592,14 +658,16 @@ describe("rille.rewrite.images", function()
   end)
 
   it("leaves other URLs alone", function()
-    for _, url in ipairs({ "https://example.org/a.png", "data:image/png;base64,AA", "gs://bucket/a.png" }) do
+    for _, url in ipairs(
+      { "https://example.org/a.png", "data:image/png;base64,AA", "gs://bucket/a.png" }) do
       assert.equal(url, sent({ url = url }).url)
     end
   end)
 
   it("knows images by their first bytes", function()
     for mime, bytes in pairs({
-      ["image/png"] = PNG, ["image/jpeg"] = "\xff\xd8\xff\xe0", ["image/gif"] = "GIF89a", ["image/webp"] = "RIFF1234WEBPVP8 ",
+      ["image/png"] = PNG, ["image/jpeg"] = "\xff\xd8\xff\xe0", ["image/gif"] = "GIF89a",
+      ["image/webp"] = "RIFF1234WEBPVP8 ",
     }) do
       assert.equal(mime, images.type_of(bytes))
     end
@@ -629,7 +697,8 @@ describe("rille.rewrite.images", function()
     local data = "data:image/png;base64," .. core.base64(PNG)
     assert.equal(data, sent_to("ollama", { role = "user", content = { part } })[1].image_url.url)
     assert.equal(1, #server.requests)
-    assert.equal(part.image_url.url, sent_to("openai", { role = "user", content = { part } })[1].image_url.url)
+    assert.equal(part.image_url.url,
+      sent_to("openai", { role = "user", content = { part } })[1].image_url.url)
     assert.equal(part.image_url.url, sent_to("ollama", result("a", { part }))[2].image_url.url)
     assert.equal(1, #server.requests)
   end))
@@ -639,14 +708,17 @@ describe("rille.rewrite.images", function()
       connection:send(raw_server.response("<html></html>"))
     end)
     local part = { type = "image_url", image_url = { url = server.url .. "/a.png" } }
-    local out, failure = rewrite.messages({ { role = "user", content = { part } } }, profile "ollama")
+    local out, failure = rewrite.messages({ { role = "user", content = { part } } },
+      profile "ollama")
     assert.is_nil(out)
     assert.equal("invalid_request", failure.code)
     assert.truthy(failure.message:find("not an image", 1, true))
   end))
 
   it("says which file is missing", function()
-    local transcript = core.transcript { { role = "user", content = { { type = "image_url", image_url = { url = "/no/such.png" } } } } }
+    local transcript = core.transcript {
+      { role = "user",
+      content = { { type = "image_url", image_url = { url = "/no/such.png" } } } } }
     local key, failure = rewrite.transcript(transcript, profile "openai")
     assert.is_nil(key)
     assert.equal("invalid_request", failure.code)

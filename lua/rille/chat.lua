@@ -1,7 +1,8 @@
 --- rille.chat -- walk 2: transcript, tools and options become a request; its reply comes back.
 ---
---- The door between agents (or plain completions) and the wire: which server, which bytes, and what to do when it does not work
---- out is settled behind it. Invariant: one call is one reply or one failure, however often the wire was tried.
+--- The door between agents (or plain completions) and the wire: which server, which bytes, and what
+--- to do when it does not work out is settled behind it. Invariant: one call is one reply or one
+--- failure, however often the wire was tried.
 --- Source: wire contract §1 and §3.
 
 local config = require "rille.config"
@@ -15,7 +16,8 @@ local retry = require "rille.retry"
 local chat = {}
 
 ---@class rille.ChatRequest
----@field model? string|table|(string|table)[]   a list: the first, and whom to ask when it is in lasting trouble
+---@field model? string|table|(string|table)[]   a list: the first, and whom to ask when it is in
+---  lasting trouble
 ---@field provider? string|rille.ProviderSpec
 ---@field base_url? string
 ---@field api_key? string|false
@@ -23,7 +25,8 @@ local chat = {}
 ---@field query? table<string, string>
 ---@field insecure? boolean
 ---@field messages rille.Transcript
----@field instructions? string  opens the request as a system message and is no part of the transcript
+---@field instructions? string  opens the request as a system message and is no part of the
+---  transcript
 ---@field tools? table[]        tools, or definitions {type = "function", ["function"] = {…}}
 ---@field params? table         other body parameters
 ---@field extra? table          merged last; json.absent as a value takes a member away
@@ -35,7 +38,8 @@ local chat = {}
 ---@field on_retry? fun(event: table)
 ---@field verbatim? boolean     leave the caller's words alone where the profile allows it
 ---@field usage? boolean        false: do not ask for usage in a stream
----@field heal? boolean         false: neither use nor learn what the server cannot take (rille.heal)
+---@field heal? boolean         false: neither use nor learn what the server cannot take
+---  (rille.heal)
 
 --- Seconds; `total` is unlimited.
 chat.TIMEOUT = { connect = 10, first_byte = 600, idle = 120 }
@@ -51,7 +55,8 @@ local script_flags <const> = heal.apply(profiles.base, profiles.rows.generic.fla
 --- A scripted model is a server of its own: what it refuses is no lesson for others.
 local function script_target(script)
   local profile = {
-    name = "script", base_url = ("script://%p"):format(script), auth = "bearer", headers = {}, query = {},
+    name = "script", base_url = ("script://%p"):format(script), auth = "bearer", headers = {},
+    query = {},
     model = type(script.model) == "string" and script.model or "script", flags = script_flags,
   }
   return { profile = profile, script = script }
@@ -61,11 +66,13 @@ end
 local function resolve(request, model, is_fallback)
   if is_script(model) then return script_target(model) end
   local wanted = {
-    model = model, provider = request.provider, base_url = request.base_url, api_key = request.api_key,
+    model = model, provider = request.provider, base_url = request.base_url,
+    api_key = request.api_key,
     headers = request.headers, query = request.query, insecure = request.insecure,
   }
   if is_fallback and not request.base_url and provider.prefix(model) then
-    wanted = { model = model }   -- another server: nothing that was meant for the first one goes there
+    -- another server: nothing that was meant for the first one goes there
+    wanted = { model = model }
   end
   local profile, trouble = provider.resolve(wanted)
   if not profile then return nil, trouble end
@@ -98,11 +105,13 @@ local function timeouts(given)
 end
 
 
---- Sends a request. Returns at once (after waiting for an announced rate limit): pull the reply from the exchange.
+--- Sends a request. Returns at once (after waiting for an announced rate limit): pull the reply
+--- from the exchange.
 ---@async
 ---@param request rille.ChatRequest
 ---@return rille.Exchange? exchange
----@return rille.Failure? failure   "authentication" (no key), "invalid_request" (no model, a broken configuration, an unreadable image)
+---@return rille.Failure? failure   "authentication" (no key), "invalid_request" (no model, a broken
+---  configuration, an unreadable image)
 function chat.start(request)
   local complete = {}
   for name, value in pairs(request) do complete[name] = value end

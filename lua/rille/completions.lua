@@ -1,8 +1,8 @@
 --- rille.completions -- beside the walk: chat completions as the API reference has them.
 ---
---- `rille.chat.completions.create(params, options)`: the body as the caller writes it, the response as the server
---- sent it. Towards OpenAI and strangers nothing is rewritten beyond what every server demands; a profile that must
---- be helped still is.
+--- `rille.chat.completions.create(params, options)`: the body as the caller writes it, the response
+--- as the server sent it. Towards OpenAI and strangers nothing is rewritten beyond what every
+--- server demands; a profile that must be helped still is.
 --- Invariant: nothing is sent that the caller did not set, not even stream_options.
 --- Source: public contract §1; wire contract §1.
 
@@ -17,12 +17,15 @@ local provider = require "rille.provider"
 local completions = {}
 
 local OPTIONS <const> = {
-  provider = { "string", "table" }, base_url = "string", api_key = { "string", "boolean" }, headers = "table",
-  query = "table", timeout = { "table", "number" }, retries = "integer", extra = "table", insecure = "boolean",
+  provider = { "string", "table" }, base_url = "string", api_key = { "string", "boolean" },
+  headers = "table",
+  query = "table", timeout = { "table", "number" }, retries = "integer", extra = "table",
+  insecure = "boolean",
   on_retry = "callable",
 }
 local TIMEOUTS <const> = {
-  connect = { "number", "boolean" }, first_byte = { "number", "boolean" }, idle = { "number", "boolean" },
+  connect = { "number", "boolean" }, first_byte = { "number", "boolean" },
+  idle = { "number", "boolean" },
   total = { "number", "boolean" },
 }
 local NAME <const> = "rille.chat.completions.create"
@@ -43,7 +46,8 @@ local function plain_call(call)
 end
 
 
---- The message as it is, but for what no server takes: an empty tool_calls, arguments that are no text, local images.
+--- The message as it is, but for what no server takes: an empty tool_calls, arguments that are no
+--- text, local images.
 local function plain_message(message)
   local calls = message.tool_calls
   if message.role == "assistant" and type(calls) == "table" then
@@ -66,7 +70,8 @@ local function check_message(message, i, level)
     error(("%s: messages[%d]: table expected, got %s"):format(NAME, i, type(message)), level + 1)
   end
   if type(message.role) ~= "string" then
-    error(("%s: messages[%d].role: string expected, got %s"):format(NAME, i, type(message.role)), level + 1)
+    error(("%s: messages[%d].role: string expected, got %s"):format(NAME, i, type(message.role)),
+      level + 1)
   end
 end
 
@@ -139,7 +144,8 @@ end
 --- Waits for the end and returns what the chunks add up to.
 ---@async
 ---@return table? completion
----@return rille.Failure? failure   with `partial`, what had arrived; code "cancelled" when the stream was closed
+---@return rille.Failure? failure   with `partial`, what had arrived; code "cancelled" when the
+---  stream was closed
 function Stream:completion()
   local completion, trouble = self._exchange:finish()
   if completion then return completion end
@@ -173,13 +179,17 @@ end
 
 --- Creates a chat completion.
 ---
---- With `stream = true` the result is a stream: `for chunk in stream do … end`, `stream:completion()`, `stream:close()`. Iterating
---- over the call itself (`for chunk in rille.chat.completions.create{…} do`) closes the stream when the loop is left; so does
---- `local stream <close> = …`.
+--- With `stream = true` the result is a stream: `for chunk in stream do … end`,
+--- `stream:completion()`, `stream:close()`. Iterating over the call itself (`for chunk in
+--- rille.chat.completions.create{…} do`) closes the stream when the loop is left; so does `local
+--- stream <close> = …`.
 ---@async
----@param params table     the request body: model, messages, and every other parameter, unknown ones too; tools may be rille tools
----@param given? table     provider, base_url, api_key, headers, query, timeout = {connect=10, first_byte=600, idle=120, total=nil}
----                        (seconds; false: no limit), retries = 2, extra (merged last; json.absent removes), insecure, on_retry
+---@param params table     the request body: model, messages, and every other parameter, unknown
+---  ones too; tools may be rille tools
+---@param given? table     provider, base_url, api_key, headers, query, timeout = {connect=10,
+---  first_byte=600, idle=120, total=nil}
+---                        (seconds; false: no limit), retries = 2, extra (merged last; json.absent
+---                        removes), insecure, on_retry
 ---@return table|rille.CompletionStream|nil result   the response with nulls as nil, or the stream
 ---@return rille.Failure? failure
 ---Source: platform.openai.com/docs/api-reference/chat/create

@@ -1,7 +1,8 @@
 --- rille.config -- beside the walk: the user's own settings, from the environment and one file.
 ---
---- `$XDG_CONFIG_HOME/rille/config.lua` returns a table `{ model =, provider =, providers = { name = {…} } }`. It is run
---- with the harmless part of the standard library only: it says what is, it does nothing.
+--- `$XDG_CONFIG_HOME/rille/config.lua` returns a table `{ model =, provider =, providers = { name =
+--- {…} } }`. It is run with the harmless part of the standard library only: it says what is, it
+--- does nothing.
 --- Invariant: the file is read at most once per path; a missing file is an empty table.
 
 local core = require "rille.core"
@@ -51,7 +52,8 @@ end
 
 
 local function trouble(path, message)
-  return failure.new("invalid_request", "configuration: " .. message, { detail = { config = path } })
+  return failure.new("invalid_request", "configuration: " .. message,
+    { detail = { config = path } })
 end
 
 

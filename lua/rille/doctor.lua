@@ -1,4 +1,5 @@
---- rille.doctor -- beside the walk: asks a server what it can, and writes the profile that the answers ask for.
+--- rille.doctor -- beside the walk: asks a server what it can, and writes the profile that the
+--- answers ask for.
 ---
 --- Requests go out as they are: nothing rewritten, nothing healed. Printing is left to the program.
 --- Source: wire contract §1.7 (the flags that matter).
@@ -31,8 +32,10 @@ local doctor = {}
 ---@field changed boolean       does the profile that we have lack any of them?
 
 local OPTIONS <const> = {
-  model = "string", provider = { "string", "table" }, base_url = "string", api_key = { "string", "boolean" },
-  headers = "table", query = "table", insecure = "boolean", timeout = { "number", "table" }, on_finding = "callable",
+  model = "string", provider = { "string", "table" }, base_url = "string",
+  api_key = { "string", "boolean" },
+  headers = "table", query = "table", insecure = "boolean", timeout = { "number", "table" },
+  on_finding = "callable",
 }
 local DEFAULT_SECONDS <const> = 120   -- for each probe
 local HELLO <const> = { { role = "user", content = "Say hello." } }
@@ -41,9 +44,11 @@ local HELLO <const> = { { role = "user", content = "Say hello." } }
 local function request_of(given, profile, probe)
   return {
     model = profile.model, timeout = given.timeout or { total = DEFAULT_SECONDS }, retries = 1,
-    provider = { name = profile.name, profile = "generic", base_url = profile.base_url, api_key = profile.api_key or false,
+    provider = { name = profile.name, profile = "generic", base_url = profile.base_url,
+      api_key = profile.api_key or false,
       auth = profile.auth, headers = profile.headers, query = profile.query, insecure = true },
-    verbatim = true, usage = false, heal = false, messages = core.transcript(probe.messages or HELLO),
+    verbatim = true, usage = false, heal = false,
+    messages = core.transcript(probe.messages or HELLO),
     params = probe.params, tools = probe.tools and { probes.TOOL } or nil, stream = probe.stream,
   }
 end
@@ -70,7 +75,8 @@ end
 --- Trouble that makes further questions pointless.
 local function is_hopeless(trouble)
   local code = trouble and trouble.code
-  return code == "authentication" or code == "permission" or code == "connection" or code == "not_found" or code == "quota"
+  return code == "authentication" or code == "permission" or code == "connection"
+    or code == "not_found" or code == "quota"
 end
 
 
@@ -90,7 +96,9 @@ local function flags_of(findings)
       for name, value in pairs(probes.rows[i].flags or {}) do flags[name] = value end
     end
   end
-  if flags.response_format and by_name.json_schema and by_name.json_schema.ok ~= true then flags.response_format = nil end
+  if flags.response_format and by_name.json_schema and by_name.json_schema.ok ~= true then
+    flags.response_format = nil
+  end
   flags.max_tokens_key = limit_key(by_name)
   return flags
 end
@@ -109,7 +117,8 @@ end
 local function examine(given, profile)
   local findings, yes = {}, {}
   for i, probe in ipairs(probes.rows) do
-    local finding, trouble = { name = probe.name, question = probe.question, note = "not asked" }, nil
+    local finding = { name = probe.name, question = probe.question, note = "not asked" }
+    local trouble
     if not probe.needs or yes[probe.needs] then finding, trouble = ask(given, profile, probe) end
     yes[probe.name] = finding.ok
     findings[i] = finding
@@ -122,7 +131,8 @@ end
 
 --- Examines a server with some fifteen small requests.
 ---@async
----@param given? table      model, provider, base_url, api_key, headers, query, insecure, timeout (each probe; seconds),
+---@param given? table      model, provider, base_url, api_key, headers, query, insecure, timeout
+---  (each probe; seconds),
 ---                         on_finding (called with each finding as it comes)
 ---@return rille.Diagnosis? diagnosis
 ---@return rille.Failure? failure     nobody there, no key, no such model
@@ -131,17 +141,20 @@ function doctor.examine(given)
   given = given or {}
   local profile, trouble = provider.resolve(given)
   if not profile then return nil, trouble end
-  local list = models.list { provider = given.provider, base_url = given.base_url, api_key = given.api_key,
+  local list = models.list { provider = given.provider, base_url = given.base_url,
+    api_key = given.api_key,
     headers = given.headers, query = given.query, insecure = given.insecure, model = given.model }
   profile.model = profile.model or list and list[1] and list[1].id
   if not profile.model then
-    return nil, failure.new("invalid_request", "no model to ask: name one", { provider = profile.name })
+    local where = { provider = profile.name }
+    return nil, failure.new("invalid_request", "no model to ask: name one", where)
   end
   local findings
   findings, trouble = examine(given, profile)
   if not findings then return nil, trouble end
   local diagnosis = {
-    provider = profile.name, base_url = profile.base_url, model = profile.model, models = list and #list,
+    provider = profile.name, base_url = profile.base_url, model = profile.model,
+    models = list and #list,
     findings = findings, flags = flags_of(findings), changed = false,
   }
   for name, value in pairs(diagnosis.flags) do
@@ -152,22 +165,28 @@ end
 
 
 local function literal(value)
-  if type(value) ~= "table" then return type(value) == "string" and ("%q"):format(value) or tostring(value) end
+  if type(value) ~= "table" then
+    return type(value) == "string" and ("%q"):format(value) or tostring(value)
+  end
   local parts = {}
-  for _, name in ipairs(options.names(value)) do parts[#parts + 1] = name .. " = " .. literal(value[name]) end
+  for _, name in ipairs(options.names(value)) do
+    parts[#parts + 1] = name .. " = " .. literal(value[name])
+  end
   for _, one in ipairs(value) do parts[#parts + 1] = literal(one) end
   return "{ " .. table.concat(parts, ", ") .. " }"
 end
 
 
---- The entry of the configuration file that a diagnosis asks for, as Lua text: `return { providers = { … } }`.
+--- The entry of the configuration file that a diagnosis asks for, as Lua text: `return { providers
+--- = { … } }`.
 ---@param diagnosis rille.Diagnosis
 ---@param name? string     of the provider; default: the one that was examined
 ---@return string
 function doctor.source(diagnosis, name)
   local entry = { base_url = diagnosis.base_url, flags = diagnosis.flags }
   if profiles.rows[diagnosis.provider] then entry.profile = diagnosis.provider end
-  return ("return {\n  providers = {\n    [%q] = %s,\n  },\n}\n"):format(name or diagnosis.provider, literal(entry))
+  return ("return {\n  providers = {\n    [%q] = %s,\n  },\n}\n"):format(name or diagnosis.provider,
+    literal(entry))
 end
 
 

@@ -1,8 +1,9 @@
 --- rille.endpoint -- walk 2: what all agents of the process know about one server together.
 ---
---- The rate limits that it announced (nobody runs into a wall that another one has seen), and the retry budget: within
---- 10 seconds at most 3 retries plus one for ten requests, so that ten thousand agents do not turn an outage into a
---- storm. Whoever is alone with a server for 10 seconds is no storm and is not asked.
+--- The rate limits that it announced (nobody runs into a wall that another one has seen), and the
+--- retry budget: within 10 seconds at most 3 retries plus one for ten requests, so that ten
+--- thousand agents do not turn an outage into a storm. Whoever is alone with a server for 10
+--- seconds is no storm and is not asked.
 --- Source: reliability §4.2 (budget), §4.5 (limits); wire contract §3.3 (headers).
 
 local retry = require "rille.retry"
@@ -19,7 +20,8 @@ local RETRY_SHARE <const> = 0.1   -- of the requests of this window and the one 
 ---@field _requests integer[]   this window, the one before
 ---@field _retries integer      in this window
 ---@field _not_before number
----@field _limits table<string, {remaining: number, limit: number?, reset_at: number, period: number}>
+---@field _limits table<string, {remaining: number, limit: number?, reset_at: number, period:
+---  number}>
 local Endpoint = {}
 Endpoint.__index = Endpoint
 
@@ -75,8 +77,8 @@ local function refill(self, name, now)
 end
 
 
---- How long a request should wait by what the server announced; waits beyond retry.LONGEST_WAIT count as
---- none: then the server may say it again.
+--- How long a request should wait by what the server announced; waits beyond retry.LONGEST_WAIT
+--- count as none: then the server may say it again.
 ---@return number seconds
 function Endpoint:delay()
   local now = time.now()
@@ -106,10 +108,12 @@ local function learn(self, headers, name)
   if not remaining or not period then return end
   local limit = tonumber(headers["x-ratelimit-limit-" .. name])
   local before = self._limits[name]
-  if before and before.reset_at > time.now() and before.remaining < remaining and name == "requests" then
+  if before and before.reset_at > time.now() and before.remaining < remaining
+    and name == "requests" then
     remaining = before.remaining   -- requests under way are not in the server's count yet
   end
-  self._limits[name] = { remaining = remaining, limit = limit, reset_at = time.now() + period, period = period }
+  self._limits[name] = { remaining = remaining, limit = limit, reset_at = time.now() + period,
+    period = period }
 end
 
 

@@ -1,8 +1,11 @@
---- rille.heal -- walk 2: a server said which part of the request it cannot take; take it out and send it again.
+--- rille.heal -- walk 2: a server said which part of the request it cannot take; take it out and
+--- send it again.
 ---
---- One signature per row of the contract's table. What was learned is kept per base URL and model as differences of
---- flags, so that the next request is right at once. Every cure is logged at info.
---- Invariant: nothing that carries meaning of its own (messages, tools, the schema of an answer) is dropped.
+--- One signature per row of the contract's table. What was learned is kept per base URL and model
+--- as differences of flags, so that the next request is right at once. Every cure is logged at
+--- info.
+--- Invariant: nothing that carries meaning of its own (messages, tools, the schema of an answer) is
+--- dropped.
 --- Source: wire contract §3.6.
 
 local log = require "rille.log"
@@ -13,10 +16,14 @@ local learned = {} ---@type table<string, table>  base URL and model → differe
 
 --- Members that an answer can do without.
 local DROPPABLE <const> = {
-  temperature = true, top_p = true, top_k = true, min_p = true, stop = true, seed = true, user = true, n = false,
-  presence_penalty = true, frequency_penalty = true, logit_bias = true, logprobs = true, top_logprobs = true,
-  metadata = true, store = true, service_tier = true, parallel_tool_calls = true, safety_identifier = true,
-  prompt_cache_key = true, prompt_cache_retention = true, prompt_cache_options = true, verbosity = true,
+  temperature = true, top_p = true, top_k = true, min_p = true, stop = true, seed = true,
+  user = true, n = false,
+  presence_penalty = true, frequency_penalty = true, logit_bias = true, logprobs = true,
+  top_logprobs = true,
+  metadata = true, store = true, service_tier = true, parallel_tool_calls = true,
+  safety_identifier = true,
+  prompt_cache_key = true, prompt_cache_retention = true, prompt_cache_options = true,
+  verbosity = true,
   reasoning_effort = true, prediction = true,
 }
 
@@ -37,8 +44,10 @@ end
 
 
 local function is_refused(text, code)
-  return code == "unsupported_parameter" or code == "unsupported_value" or code == "unknown_parameter"
-    or has(text, "unsupported", "not supported", "does not support", "extra inputs are not permitted",
+  return code == "unsupported_parameter" or code == "unsupported_value"
+    or code == "unknown_parameter"
+    or has(text, "unsupported", "not supported", "does not support",
+      "extra inputs are not permitted",
       "extra_forbidden", "unrecognized", "unknown", "not permitted", "unexpected", "not allowed",
       "only the default", "invalid field", "instead")
 end
@@ -47,9 +56,11 @@ end
 --- "Use 'max_completion_tokens' instead", and the other way round.
 local function limit_key(case)
   local text = case.text
-  if case.body.max_tokens ~= nil and (case.param == "max_tokens" or has(text, "max_completion_tokens")) then
+  if case.body.max_tokens ~= nil
+    and (case.param == "max_tokens" or has(text, "max_completion_tokens")) then
     return { max_tokens_key = "max_completion_tokens" }, "max_tokens → max_completion_tokens"
-  elseif case.body.max_completion_tokens ~= nil and has(text, "max_completion_tokens") and not has(text, "instead") then
+  elseif case.body.max_completion_tokens ~= nil and has(text, "max_completion_tokens")
+    and not has(text, "instead") then
     return { max_tokens_key = "max_tokens" }, "max_completion_tokens → max_tokens"
   end
 end
@@ -97,7 +108,9 @@ local function named_members(case)
   local names = {}
   for name in pairs(case.body) do
     local word = "%f[%w_]" .. name .. "%f[^%w_]"
-    if DROPPABLE[name] and (case.param == name or case.text:find(word)) then names[#names + 1] = name end
+    if DROPPABLE[name] and (case.param == name or case.text:find(word)) then
+      names[#names + 1] = name
+    end
   end
   table.sort(names)
   return names
@@ -114,12 +127,15 @@ end
 
 
 local function message_names(case)
-  if case.flags.names and case.text:find("messages%S*%.name%f[^%w_]") then return { names = false }, "messages without name" end
+  if case.flags.names and case.text:find("messages%S*%.name%f[^%w_]") then
+    return { names = false }, "messages without name"
+  end
 end
 
 
 local CURES <const> = {
-  reasoning_echo, limit_key, stream_options, developer_role, tool_choice, message_names, drop_members,
+  reasoning_echo, limit_key, stream_options, developer_role, tool_choice, message_names,
+  drop_members,
 }
 
 
@@ -133,9 +149,11 @@ function heal.find(trouble, body, flags)
   if trouble.status ~= 400 and trouble.status ~= 422 then return nil end
   local detail = trouble.detail or {}
   local case = {
-    text = trouble.message:lower(), code = detail.code, param = detail.param, body = body, flags = flags,
+    text = trouble.message:lower(), code = detail.code, param = detail.param, body = body,
+    flags = flags,
   }
-  if not is_refused(case.text, case.code) and not has(case.text, "reasoning_content", "role", "tool_choice") then
+  if not is_refused(case.text, case.code)
+    and not has(case.text, "reasoning_content", "role", "tool_choice") then
     return nil
   end
   for _, cure in ipairs(CURES) do

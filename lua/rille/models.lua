@@ -14,7 +14,8 @@ local trouble = require "rille.chat.trouble"
 local models = {}
 
 local OPTIONS <const> = {
-  provider = { "string", "table" }, base_url = "string", api_key = { "string", "boolean" }, headers = "table",
+  provider = { "string", "table" }, base_url = "string", api_key = { "string", "boolean" },
+  headers = "table",
   query = "table", timeout = { "table", "number" }, insecure = "boolean", model = "string",
 }
 local DEFAULT_SECONDS <const> = 30
@@ -37,7 +38,8 @@ end
 
 --- The error of a response as a failure, by the same rules as for completions.
 local function refused(reply, profile)
-  local canonical = core.decode(reply.body, { status = reply.status, headers = header_lines(reply.headers), stream = false })
+  local canonical = core.decode(reply.body,
+    { status = reply.status, headers = header_lines(reply.headers), stream = false })
   local told = { kind = "bad_body", message = "the answer is no list of models" }
   for name, value in pairs(type(canonical.error) == "table" and canonical.error or {}) do
     if value ~= json.null then told[name] = value end

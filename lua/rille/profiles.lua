@@ -1,7 +1,7 @@
 --- rille.profiles -- beside the walk: what each server calls itself compatible with. Data, no code.
 ---
---- One row per provider: where it lives, how it is recognised, which variable holds its key, and the
---- flags in which it differs from `profiles.base`. The flags are read by rille.rewrite (what a
+--- One row per provider: where it lives, how it is recognised, which variable holds its key, and
+--- the flags in which it differs from `profiles.base`. The flags are read by rille.rewrite (what a
 --- profile changes in a request) and rille.provider (where the request goes), and nowhere else.
 --- Source: the wire contract, base URLs §1.1, flags §1.7, request quirks §4e (R numbers below).
 
@@ -37,7 +37,8 @@ local profiles = {}
 ---@field required_choice string    what tool_choice "required" is called
 ---@field named_choice "object"|"filter"  a tool chosen by name: as object, or as the only tool left
 ---@field thinking_choice? string[] models (patterns) that take no forced tool_choice while thinking
----@field json_schema boolean       does response_format json_schema do what it says, with tools and streams?
+---@field json_schema boolean       does response_format json_schema do what it says, with tools and
+---  streams?
 ---@field response_format table<string, string>  a kind of response_format → the kind it becomes
 ---@field rename table<string, string>  body members under another name
 ---@field drop string[]             body members never sent
@@ -141,21 +142,24 @@ profiles.rows = {
     flags = { content_null = "", data_images = true },
   },
   llamacpp = {
-    base_url = "http://localhost:8080/v1", key_env = "LLAMACPP_API_KEY", keyless = true, port = 8080,
+    base_url = "http://localhost:8080/v1", key_env = "LLAMACPP_API_KEY", keyless = true,
+    port = 8080,
     flags = { alternate = true },
   },
   vllm = {
     base_url = "http://localhost:8000/v1", key_env = "VLLM_API_KEY", keyless = true, port = 8000,
   },
   lmstudio = {
-    base_url = "http://localhost:1234/v1", key_env = "LMSTUDIO_API_KEY", keyless = true, port = 1234,
+    base_url = "http://localhost:1234/v1", key_env = "LMSTUDIO_API_KEY", keyless = true,
+    port = 1234,
     flags = {
       content_null = "", named_choice = "filter",
       response_format = { json_object = "json_schema" },
     },
   },
   groq = {
-    base_url = "https://api.groq.com/openai/v1", key_env = "GROQ_API_KEY", hosts = { "api.groq.com" },
+    base_url = "https://api.groq.com/openai/v1", key_env = "GROQ_API_KEY",
+    hosts = { "api.groq.com" },
     flags = { max_tokens_key = "max_completion_tokens", content_null = "", json_schema = false },
   },
   deepseek = {
@@ -173,15 +177,18 @@ profiles.rows = {
     hosts = { "api.mistral.ai", "codestral.mistral.ai" },
     flags = {
       names = false, stream_usage = false, tool_id_exact = 9, assistant_after_tool = true,
-      required_choice = "any", named_choice = "filter", repeats_prefix = true, rename = { seed = "random_seed" },
+      required_choice = "any", named_choice = "filter", repeats_prefix = true,
+      rename = { seed = "random_seed" },
       only = MISTRAL_BODY,
     },
   },
   gemini = {
-    base_url = "https://generativelanguage.googleapis.com/v1beta/openai", key_env = "GEMINI_API_KEY",
+    base_url = "https://generativelanguage.googleapis.com/v1beta/openai",
+    key_env = "GEMINI_API_KEY",
     hosts = { "generativelanguage.googleapis.com" },
     flags = {
-      echo = { "extra_content" }, echo_call = { "extra_content" }, strict = false, schema = "gemini",
+      echo = { "extra_content" }, echo_call = { "extra_content" }, strict = false,
+      schema = "gemini",
     },
   },
   together = {
@@ -193,7 +200,8 @@ profiles.rows = {
     flags = {
       max_tokens_key = "max_completion_tokens",
       sampling = {
-        { models = { "^grok%-3%-mini", "^grok%-[4-9]", "^grok%-code" }, except = { "non%-reasoning" },
+        { models = { "^grok%-3%-mini", "^grok%-[4-9]", "^grok%-code" },
+          except = { "non%-reasoning" },
           drop = { "stop", table.unpack(PENALTIES) } },
       },
     },
@@ -231,7 +239,8 @@ profiles.rows = {
   dashscope = {
     base_url = "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
     key_env = "DASHSCOPE_API_KEY",
-    hosts = { "dashscope-intl.aliyuncs.com", "dashscope.aliyuncs.com", "dashscope-us.aliyuncs.com" },
+    hosts = { "dashscope-intl.aliyuncs.com", "dashscope.aliyuncs.com",
+      "dashscope-us.aliyuncs.com" },
     flags = { thinking_choice = { "thinking", "^qwq" } },
   },
   minimax = {

@@ -1,9 +1,10 @@
 --- rille.provider -- walk 2: which server a model lives on, and what it wants to hear.
 ---
---- `provider.resolve` is the only place that reads provider options, environment and configuration; what comes out
---- is complete and is not asked again. Order: explicit provider, prefix of the model ("ollama:qwen3:8b"),
---- RILLE_PROVIDER, the base URL, the configuration file, OpenAI.
---- Invariant: a key leaves for a host only over TLS or the loopback, or because the user said `insecure`.
+--- `provider.resolve` is the only place that reads provider options, environment and configuration;
+--- what comes out is complete and is not asked again. Order: explicit provider, prefix of the model
+--- ("ollama:qwen3:8b"), RILLE_PROVIDER, the base URL, the configuration file, OpenAI.
+--- Invariant: a key leaves for a host only over TLS or the loopback, or because the user said
+--- `insecure`.
 --- Source: wire contract §1, §1.1; reliability §3 rows 7, 8, 19.
 
 local azure = require "rille.provider.azure"
@@ -57,7 +58,8 @@ local function base_of(wanted, choice, row)
   local text = wanted.base_url or choice.spec.base_url or choice.base_url
     or config.env(prefix .. "_BASE_URL") or config.env(prefix .. "_ENDPOINT") or row.base_url
   if not text then
-    return refuse(("provider '%s' has no base URL: set base_url or %s_BASE_URL"):format(choice.name, prefix))
+    return refuse(
+      ("provider '%s' has no base URL: set base_url or %s_BASE_URL"):format(choice.name, prefix))
   end
   local parsed, reason = base_url.parse(text)
   if not parsed then return refuse(reason) end
@@ -99,14 +101,18 @@ end
 local function check_key(key, variable, none_wanted, choice, row, parsed, insecure)
   local code, message
   if key and key:find("[%c%s]") then
-    code, message = "authentication", ("the key of %s holds white space: see %s"):format(choice.name, variable)
+    code, message = "authentication",
+      ("the key of %s holds white space: see %s"):format(choice.name, variable)
   elseif key and parsed.scheme == "http" and not parsed.loopback and not insecure then
-    code, message = "authentication", ("the key of %s would travel unencrypted to %s: use https, or allow it"
+    code, message = "authentication",
+      ("the key of %s would travel unencrypted to %s: use https, or allow it"
       .. " with insecure = true"):format(choice.name, parsed.host)
   elseif not key and not none_wanted and needs_key(choice, row, parsed) then
     code, message = "authentication", ("no API key for %s: set %s"):format(choice.name, variable)
   end
-  if code then return failure.new(code, message, { provider = choice.name, detail = { variable = variable } }) end
+  if code then
+    return failure.new(code, message, { provider = choice.name, detail = { variable = variable } })
+  end
 end
 
 
@@ -123,7 +129,8 @@ local function check_flags(flags, name)
   for flag in pairs(flags or {}) do
     if profiles.base[flag] == nil and not profiles.optional[flag] then
       local hint = options.hint(tostring(flag), options.names(profiles.base))
-      return failure.new("invalid_request", ("provider '%s': unknown flag '%s'%s"):format(name, tostring(flag), hint))
+      return failure.new("invalid_request",
+        ("provider '%s': unknown flag '%s'%s"):format(name, tostring(flag), hint))
     end
   end
 end
@@ -137,7 +144,8 @@ local function merged_headers(...)
   end
   for name, value in pairs(headers) do
     if name:find("[^%w!#$%%&'*+.^_`|~-]") or tostring(value):find("[%c]") then
-      return nil, failure.new("invalid_request", ("header '%s' cannot be sent as it is"):format(name))
+      return nil,
+        failure.new("invalid_request", ("header '%s' cannot be sent as it is"):format(name))
     end
   end
   return headers
@@ -163,7 +171,8 @@ local function build(wanted, choice, row, model)
   local trouble = check_key(key, variable, none_wanted, choice, row, parsed, insecure)
     or check_flags(spec.flags, choice.name)
   if trouble then return nil, trouble end
-  local headers, bad_header = merged_headers(own_headers(choice.name), spec.headers or {}, wanted.headers or {})
+  local headers, bad_header = merged_headers(own_headers(choice.name), spec.headers or {},
+    wanted.headers or {})
   if not headers then return nil, bad_header end
   if key then log.secret(key) end
   return {
@@ -195,7 +204,8 @@ end
 --- Finds out where requests for a model go and what they look like there.
 ---@param wanted rille.ProviderWanted
 ---@return rille.Profile? profile
----@return rille.Failure? failure   "authentication" names the variable to set; "invalid_request" else
+---@return rille.Failure? failure   "authentication" names the variable to set; "invalid_request"
+---  else
 function provider.resolve(wanted)
   provider.check(wanted.provider)
   local settings, broken = config.get()
@@ -244,7 +254,9 @@ end
 ---@return string[]
 function provider.header_lines(profile, more)
   local lines = {}
-  for name, value in pairs(provider.headers(profile, more)) do lines[#lines + 1] = name .. ": " .. value end
+  for name, value in pairs(provider.headers(profile, more)) do
+    lines[#lines + 1] = name .. ": " .. value
+  end
   table.sort(lines)
   return lines
 end

@@ -1,8 +1,8 @@
 --- rille.retry -- walk 2: may this failed request be sent again, and when?
 ---
---- Pure decisions; rille.chat does the waiting, rille.endpoint keeps what all agents of the process share.
---- Backoff is min(0.5·2^n, 8) s minus up to a quarter of it: a wait near zero would throw the attempt
---- away, and storms are held back by the retry budget, not by the spread.
+--- Pure decisions; rille.chat does the waiting, rille.endpoint keeps what all agents of the process
+--- share. Backoff is min(0.5·2^n, 8) s minus up to a quarter of it: a wait near zero would throw
+--- the attempt away, and storms are held back by the retry budget, not by the spread.
 --- Source: wire contract §3.1–3.3, reliability §4.2.
 
 local core = require "rille.core"
@@ -59,7 +59,8 @@ local MOST <const> = {
 
 
 --- Would the same request have a chance a little later?
----@param trouble rille.Failure     detail.kind says where it comes from; retryable what status and headers say
+---@param trouble rille.Failure     detail.kind says where it comes from; retryable what status and
+---  headers say
 ---@param headers table<string, string>
 ---@return boolean
 function retry.is_retryable(trouble, headers)

@@ -1,9 +1,10 @@
 --- rille.rewrite -- walk 2: everything that a profile changes in a request, behind one door.
 ---
---- The transcript stays neutral: what a server wants otherwise is made here, on the way out, as the wire form of
---- each message, kept with the message under `rewrite.key(profile)` and made once.
---- Wire forms and Transcript:set_wire: the form of a neutral message is the JSON text of its wire messages joined by
---- commas; "" when it has none of its own (it was merged into the next one); nil when the neutral bytes serve.
+--- The transcript stays neutral: what a server wants otherwise is made here, on the way out, as the
+--- wire form of each message, kept with the message under `rewrite.key(profile)` and made once.
+--- Wire forms and Transcript:set_wire: the form of a neutral message is the JSON text of its wire
+--- messages joined by commas; "" when it has none of its own (it was merged into the next one); nil
+--- when the neutral bytes serve.
 --- Source: wire contract §1.3–1.7, §4e; the echo fixtures.
 
 local ids = require "rille.rewrite.ids"
@@ -18,7 +19,8 @@ local rewrite = {}
 --- Flags that messages depend on, and the flags that pick models for them.
 local MESSAGE_FLAGS <const> = {
   "alternate", "assistant_after_tool", "audio", "content_null", "custom_tools", "data_images",
-  "developer_role", "echo", "echo_always", "echo_call", "echo_except", "names", "no_system", "refusal",
+  "developer_role", "echo", "echo_always", "echo_call", "echo_except", "names", "no_system",
+  "refusal",
   "text_only", "tool_id_exact", "tool_id_max", "tool_images",
 }
 
@@ -43,7 +45,8 @@ local function flags_key(flags)
 end
 
 
---- Under which name the wire forms for this profile are kept: profiles that want the same share them.
+--- Under which name the wire forms for this profile are kept: profiles that want the same share
+--- them.
 ---@param profile rille.Profile
 ---@param has_opening? boolean   see rewrite.transcript
 ---@return string
@@ -57,11 +60,13 @@ function rewrite.key(profile, has_opening)
 end
 
 
---- The same messages with their images, where the server cannot reach them. What a tool names is not fetched.
+--- The same messages with their images, where the server cannot reach them. What a tool names is
+--- not fetched.
 local function reachable(messages, flags)
   local whole = {}
   for i, message in ipairs(messages) do
-    local made, trouble = images.inline(message, flags.data_images and not sequence.is_from_tools(message))
+    local made, trouble = images.inline(message, flags.data_images
+      and not sequence.is_from_tools(message))
     if not made then return nil, trouble end
     whole[i] = made
   end
@@ -101,13 +106,16 @@ end
 ---@param profile rille.Profile
 ---@return string
 function rewrite.opening(instructions, profile)
-  local self = sequence.new(function(i) return i == 1 and { role = "system", content = instructions } or nil end,
+  local self = sequence.new(function(i)
+    return i == 1 and { role = "system", content = instructions } or nil
+  end,
     profile.flags, profile.model)
   return json.encode(sequence.form(self, 1)[1])
 end
 
 
---- Makes the wire forms that are missing in a transcript. Those that neighbours change are made again.
+--- Makes the wire forms that are missing in a transcript. Those that neighbours change are made
+--- again.
 ---@param transcript rille.Transcript
 ---@param profile rille.Profile
 ---@param has_opening? boolean      will rewrite.opening stand before it?
@@ -134,7 +142,8 @@ end
 ---@param definitions? table[]     tools, as {type = "function", ["function"] = {…}}
 ---@param profile rille.Profile
 ---@return table body              without tools
----@return table[]? tools          those that the choice leaves, as they were given; nil when there are none
+---@return table[]? tools          those that the choice leaves, as they were given; nil when there
+---  are none
 function rewrite.body(given, definitions, profile)
   local flags, model = profile.flags, profile.model
   local body = params.rewrite(given, flags, model)

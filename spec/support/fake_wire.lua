@@ -1,8 +1,8 @@
 --- fake_wire.lua -- stands in for core.chat: answers of the wire as a list of steps.
 ---
---- A step: `{ deltas = {…}, completion = {…} }`, an HTTP error `{ status =, message =, code =, headers = }` (as real
---- bytes), other trouble `{ kind =, deltas =, … }`, or a function of the settings that returns one. What was sent is
---- kept in `wire.sent` as {settings, text, body}.
+--- A step: `{ deltas = {…}, completion = {…} }`, an HTTP error `{ status =, message =, code =,
+--- headers = }` (as real bytes), other trouble `{ kind =, deltas =, … }`, or a function of the
+--- settings that returns one. What was sent is kept in `wire.sent` as {settings, text, body}.
 local core = require "rille.core"
 local json = require "rille.json"
 
@@ -28,7 +28,9 @@ function Transfer:finish()
   }
   if step.completion then return step.completion, info end
   local error_of = { kind = step.kind or "connection", hint = step.hint }
-  for _, name in ipairs({ "message", "code", "type", "param", "partial" }) do error_of[name] = step[name] end
+  for _, name in ipairs({ "message", "code", "type", "param", "partial" }) do
+    error_of[name] = step[name]
+  end
   return nil, info, error_of
 end
 
@@ -44,7 +46,8 @@ local function refused(real, settings, step)
   for name, value in pairs(step.headers or {}) do lines[#lines + 1] = name .. ": " .. value end
   local body = ""
   if step.message or step.code or step.type then
-    body = json.encode { error = { message = step.message, code = step.code, type = step.type, param = step.param } }
+    body = json.encode {
+      error = { message = step.message, code = step.code, type = step.type, param = step.param } }
   end
   settings.canned = { status = step.status, headers = lines, body = body }
   return real(settings)
@@ -77,7 +80,8 @@ function fake_wire.install(steps)
     if step.status and step.status >= 300 then
       wire.transfers[number] = refused(before, settings, step)
     else
-      wire.transfers[number] = setmetatable({ _step = step, _settings = settings, _position = 0 }, Transfer)
+      wire.transfers[number] = setmetatable({ _step = step, _settings = settings, _position = 0 },
+        Transfer)
     end
     return wire.transfers[number]
   end

@@ -1,6 +1,8 @@
---- rille.chat.attempt -- walk 2: one attempt at a request: wait for the server's turn, then hand the bytes to C.
+--- rille.chat.attempt -- walk 2: one attempt at a request: wait for the server's turn, then hand
+--- the bytes to C.
 ---
---- Invariant: a scripted model's answer takes the same way as bytes from the wire; only the network is missing.
+--- Invariant: a scripted model's answer takes the same way as bytes from the wire; only the network
+--- is missing.
 --- Source: wire contract §1.1 (headers), reliability §4.1 (timers), §4.5 (announced limits).
 
 local body = require "rille.chat.body"
@@ -14,7 +16,8 @@ local time = require "rille.time"
 
 local attempt = {}
 
---- One wait is stretched by up to a tenth, at most a second: nobody should wake together with all others.
+--- One wait is stretched by up to a tenth, at most a second: nobody should wake together with all
+--- others.
 local SPREAD <const>, LONGEST_SPREAD <const> = 0.1, 1
 
 
@@ -58,7 +61,8 @@ local function core_options(request, made, address, deadline)
   return route.apply {
     url = address, method = "POST", headers = header_lines(made),
     stream = made.stream, n = made.n, want = request.want,
-    connect = limits.connect, first_byte = limits.first_byte, idle = limits.idle, total = attempt.left(deadline),
+    connect = limits.connect, first_byte = limits.first_byte, idle = limits.idle,
+    total = attempt.left(deadline),
     head = made.head, opening = made.opening, tail = made.tail, key = made.key,
     messages = not made.whole and request.messages or nil, body = made.whole,
   }
@@ -73,7 +77,9 @@ local function canned(script, made, request)
   if ok and (type(response) ~= "table" or type(response.body) ~= "string") then
     ok, response = false, "respond() must return a table with a body, got " .. type(response)
   end
-  if not ok then return nil, failure.new("internal", "the scripted model failed: " .. tostring(response)) end
+  if not ok then
+    return nil, failure.new("internal", "the scripted model failed: " .. tostring(response))
+  end
   if response.delay then time.sleep(response.delay) end
   return response
 end

@@ -1,8 +1,9 @@
 --- rille.chat.body -- walk 2: transcript, tools and parameters become the bytes of one request.
 ---
---- The body is head .. messages .. tail: the messages' bytes stand already in the transcript, so a turn
---- encodes what is new. Invariants: the same request gives the same bytes (members sorted, tools in the
---- caller's order), and nothing is sent that the caller did not set, except model, messages, stream and tools.
+--- The body is head .. messages .. tail: the messages' bytes stand already in the transcript, so a
+--- turn encodes what is new. Invariants: the same request gives the same bytes (members sorted,
+--- tools in the caller's order), and nothing is sent that the caller did not set, except model,
+--- messages, stream and tools.
 --- Source: wire contract §1, §1.2; design invariants 6 and 9.
 
 local heal = require "rille.heal"
@@ -19,13 +20,15 @@ local body = {}
 ---@field tail string
 ---@field key? string              of the wire forms; nil: the neutral bytes
 ---@field opening? string          the message before the transcript, as JSON
----@field whole? string            the whole text, when the caller brought messages of his own in `extra`
+---@field whole? string            the whole text, when the caller brought messages of his own in
+---  `extra`
 ---@field stream boolean
 ---@field n integer
 
 --- Flags that change nothing.
 local PLAIN <const> = heal.apply(profiles.base, {
-  max_tokens_key = false, developer_role = "developer", refusal = true, audio = true, custom_tools = true,
+  max_tokens_key = false, developer_role = "developer", refusal = true, audio = true,
+  custom_tools = true,
   allowed_tools = true, tool_images = true,
 })
 --- Differences of flags that concern messages: then a verbatim request is rewritten after all.
@@ -42,7 +45,8 @@ local function touches_messages(learned)
 end
 
 
---- The profile as this request sees it: with what was learned, and plain where the caller wants his words kept.
+--- The profile as this request sees it: with what was learned, and plain where the caller wants his
+--- words kept.
 local function effective(profile, is_verbatim, heals)
   local learned = heals ~= false and heal.known(profile) or nil
   local flags = heal.apply(is_verbatim and PLAIN or profile.flags, learned)
@@ -108,7 +112,8 @@ local function given_members(request, flags)
   local given = {}
   for name, value in pairs(request.params or {}) do given[name] = value end
   if request.stream then given.stream = true end
-  if request.stream and request.usage ~= false and flags.stream_usage and given.stream_options == nil then
+  if request.stream and request.usage ~= false and flags.stream_usage
+    and given.stream_options == nil then
     given.stream_options = { include_usage = true }
   end
   return given
@@ -122,13 +127,19 @@ end
 ---@return rille.Failure? failure   "invalid_request"
 function body.build(request, profile)
   local neutral_bytes
-  profile, neutral_bytes = effective(profile, request.verbatim and profile.flags.verbatim, request.heal)
-  local members, list = rewrite.body(given_members(request, profile.flags), definitions_of(request.tools), profile)
+  profile, neutral_bytes = effective(profile, request.verbatim and profile.flags.verbatim,
+    request.heal)
+  local members, list = rewrite.body(given_members(request, profile.flags),
+    definitions_of(request.tools), profile)
   members.model, members.tools = profile.model, list
   merge_extra(members, request.extra)
   local texts = {}
-  if list and members.tools == list then texts.tools = encode_tools(list, profile.flags, not request.verbatim) end
-  local made = { profile = profile, stream = members.stream == true, n = math.tointeger(members.n) or 1 }
+  if list and members.tools == list then
+    texts.tools = encode_tools(list, profile.flags, not request.verbatim)
+  end
+  local made = {
+    profile = profile, stream = members.stream == true, n = math.tointeger(members.n) or 1,
+  }
   local opening = request.instructions ~= "" and request.instructions or nil
   if members.messages ~= nil then
     made.whole = "{" .. table.concat(encode_members(members, texts), ",") .. "}"

@@ -1,26 +1,24 @@
---- rille.chat.exchange -- walk 2: one request until it is answered, or until nothing helps any more.
+--- rille.chat.exchange -- walk 2: one request until it is answered, or until nothing helps any
+--- more.
 ---
---- Consumers pull: `next` hands out deltas and says when an attempt failed and another one follows. What to do about a failed
---- attempt is decided in one place (`settle`): follow a redirect, cure the request, wait and repeat, ask the next model, give up.
---- Invariant: after a delta was handed out nothing is repeated, unless the consumer said that it can start again.
+--- Consumers pull: `next` hands out deltas and says when an attempt failed and another one follows.
+--- What to do about a failed attempt is decided in one place (`settle`): follow a redirect, cure
+--- the request, wait and repeat, ask the next model, give up.
+--- Invariant: after a delta was handed out nothing is repeated, unless the consumer said that it
+--- can start again.
 --- Source: wire contract §3; reliability §4.
 
 local attempt = require "rille.chat.attempt"
 local body = require "rille.chat.body"
 local endpoint = require "rille.endpoint"
 local failure = require "rille.failure"
-local heal = require "rille.heal"
-local prefix = require "rille.chat.prefix"
 local log = require "rille.log"
+local prefix = require "rille.chat.prefix"
 local provider = require "rille.provider"
+local recover = require "rille.chat.recover"
 local retry = require "rille.retry"
 local time = require "rille.time"
 local trouble = require "rille.chat.trouble"
-local url = require "rille.http.url"
-
-local MOST_CURES <const> = 3       -- different ones, in one request
-local MOST_REDIRECTS <const> = 3
-local MOST_RESTARTS <const> = 2    -- of a stream of which something was shown
 
 ---@class rille.Exchange
 local Exchange = {}
@@ -57,11 +55,14 @@ local function launch(self)
     if not self._body then return refused end
   end
   local transfer
-  transfer, refused = attempt.send(self._request, self._target, self._body, self._url, self._endpoint, self._deadline)
+  transfer, refused = attempt.send(self._request, self._target, self._body, self._url,
+    self._endpoint, self._deadline)
   if not transfer then return refused end
+  if self._outcome then return transfer:close() end   -- closed meanwhile, by another task
   self._attempt, self._attempts = self._attempt + 1, self._attempts + 1
   self._transfer, self._counted = transfer, true
-  self._prefix = self._request.want ~= "chunks" and prefix.of(self._request.messages, self._body.profile.flags) or nil
+  self._prefix = self._request.want ~= "chunks"
+    and prefix.of(self._request.messages, self._body.profile.flags) or nil
   self._endpoint:begin()
 end
 
@@ -74,69 +75,16 @@ end
 
 
 local function conclude(self, completion, problem, info)
-  self._outcome = { completion = completion, failure = problem, info = describe(self, info or { headers = {} }) }
-end
-
-
---- 307 and 308 keep method and body; a key goes nowhere else.
-local function redirect(self, problem, headers)
-  if problem.status ~= 307 and problem.status ~= 308 or not headers.location then return false end
-  local location = url.resolve(self._url, headers.location)
-  if not url.same_origin(self._url, location) or self._redirects >= MOST_REDIRECTS then
-    problem.message = ("redirected to %s, where the key does not go: set base_url"):format(log.redact(location))
-    return false
-  end
-  self._redirects, self._url = self._redirects + 1, location
-  return true
-end
-
-
---- Was this flag changed for this request before? Each cure is tried once; members may go one after the other.
-local function is_tried(self, differences)
-  for flag in pairs(differences) do
-    if flag ~= "drop" and self._cured[flag] then return true end
-    self._cured[flag] = true
-  end
-  return false
-end
-
-
-local function cure(self, problem)
-  if self._request.heal == false or self._delivered or self._cures >= MOST_CURES then return false end
-  local differences, what = heal.find(problem, self._body.members, self._body.profile.flags)
-  if not differences or is_tried(self, differences) then return false end
-  self._cures, self._body = self._cures + 1, nil
-  heal.remember(self._target.profile, differences, what)
-  return true
-end
-
-
---- May the consumer be given the beginning a second time?
-local function may_restart(self)
-  if not self._delivered then return true end
-  return self._request.resets and self._restarts < MOST_RESTARTS
-end
-
-
---- → delay of the next attempt, or nil
-local function plan_retry(self, problem, headers)
-  if not may_restart(self) then return nil end
-  local delay = retry.decide(problem, headers, self._attempt - self._cures - self._redirects, self._request.retries)
-  if not delay then return nil end
-  if self._target.script then return 0 end
-  local left = attempt.left(self._deadline)
-  if left and delay >= left then return nil end
-  if not self._endpoint:spend_retry() then
-    problem.detail.retry_budget = "spent"
-    log.info("%s: too many retries at once, giving up", self._target.profile.name)
-    return nil
-  end
-  return delay
+  self._outcome = {
+    completion = completion, failure = problem, info = describe(self, info or { headers = {} }),
+  }
 end
 
 
 local function again(self, problem, delay)
-  local event = { attempt = self._attempts + 1, delay = delay, failure = problem, reset = self._delivered or nil }
+  local event = {
+    attempt = self._attempts + 1, delay = delay, failure = problem, reset = self._delivered or nil,
+  }
   if self._delivered then self._restarts, self._delivered = self._restarts + 1, false end
   self._due = delay
   log.info("%s: %s; attempt %d in %.1f s", self._target.profile.name, problem, event.attempt, delay)
@@ -154,7 +102,8 @@ local function fall_back(self, problem)
     if target then
       aim(self, target)
       self._due = 0
-      local event = { provider = target.profile.name, model = target.profile.model, failure = problem }
+      local profile = target.profile
+      local event = { provider = profile.name, model = profile.model, failure = problem }
       log.info("falling back to %s (%s): %s", event.provider, event.model or "?", problem)
       return "fallback", event
     end
@@ -163,9 +112,11 @@ local function fall_back(self, problem)
 end
 
 
---- An attempt has ended. → an event for the consumer, or nil when the exchange is over or already goes on
+--- An attempt has ended. → an event for the consumer, or nil when the exchange is over or already
+--- goes on
 local function settle(self)
   local completion, info, reply = self._transfer:finish()
+  if self._outcome then return nil end   -- closed meanwhile, by another task
   self._transfer, self._counted = nil, false
   self._endpoint:finish(info.headers or {}, info.status)
   if completion then
@@ -175,11 +126,11 @@ local function settle(self)
   local problem = trouble.from_reply(reply, info, self._target.profile)
   local headers = info.headers or {}
   problem.retryable = retry.is_retryable(problem, headers)
-  if redirect(self, problem, headers) or cure(self, problem) then
+  if recover.redirect(self, problem, headers) or recover.cure(self, problem) then
     self._due = 0
     return nil
   end
-  local delay = plan_retry(self, problem, headers)
+  local delay = recover.delay(self, problem, headers)
   if delay then return again(self, problem, delay) end
   local kind, event = fall_back(self, problem)
   if kind then return kind, event end
@@ -208,8 +159,8 @@ end
 
 --- The next part of the reply; nil at the end (then call `finish`).
 ---
---- "retry" comes with {attempt, delay (seconds until then), failure, reset = true when what was handed out is void};
---- "fallback" with {provider, model, failure}.
+--- "retry" comes with {attempt, delay (seconds until then), failure, reset = true when what was
+--- handed out is void}; "fallback" with {provider, model, failure}.
 ---@async
 ---@return "text"|"reasoning"|"refusal"|"chunk"|"retry"|"fallback"|nil kind
 ---@return any delta
@@ -220,11 +171,11 @@ function Exchange:next()
       local delay = self._due
       self._due = nil
       if delay > 0 then time.sleep(delay) end
-      local refused = launch(self)
+      local refused = not self._outcome and launch(self)
       if refused then conclude(self, nil, refused) end
     else
       local kind, delta, choice = pull(self)
-      if not kind then kind, delta = settle(self) end
+      if not kind and not self._outcome then kind, delta = settle(self) end
       if kind then return kind, delta, choice end
     end
   end
@@ -234,8 +185,8 @@ end
 --- Waits for the end.
 ---@async
 ---@return table? completion       exactly what the server sent, put together
----@return rille.Failure|table     the info {provider, model, attempts, seconds, status, headers, request_id, effective, reasoning, …}; the
----                                failure (with `partial`) when there is no completion
+---@return rille.Failure|table     the info {provider, model, attempts, seconds, status, headers,
+---                                request_id, effective, reasoning, …}, or the failure
 ---@return table? info             beside a failure
 function Exchange:finish()
   while not self._outcome do self:next() end
@@ -269,7 +220,8 @@ function exchange.new(request, targets)
   if not target then return nil, refused end
   local started, total = time.now(), request.timeout.total
   local self = setmetatable({
-    _request = request, _targets = targets, _next = 2, _started = started, _deadline = total and started + total,
+    _request = request, _targets = targets, _next = 2,
+    _started = started, _deadline = total and started + total,
     _attempts = 0, _restarts = 0, _delivered = false,
   }, Exchange)
   aim(self, target)

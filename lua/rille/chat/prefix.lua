@@ -1,6 +1,8 @@
---- rille.chat.prefix -- walk 8: takes away the beginning that a server repeats when it continues a given text.
+--- rille.chat.prefix -- walk 8: takes away the beginning that a server repeats when it continues a
+--- given text.
 ---
---- After `{role = "assistant", content = "…", prefix = true}` most servers answer with the continuation, some with the whole.
+--- After `{role = "assistant", content = "…", prefix = true}` most servers answer with the
+--- continuation, some with the whole.
 --- Invariant: text is held back only while it may still turn out to be the repeated beginning.
 --- Source: wire contract R34.
 

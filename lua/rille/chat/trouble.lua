@@ -1,7 +1,8 @@
---- rille.chat.trouble -- walk 2: the canonical error of a reply becomes a failure with a code of ours.
+--- rille.chat.trouble -- walk 2: the canonical error of a reply becomes a failure with a code of
+--- ours.
 ---
---- Invariant: one failure for every shape of error, with status, request id and what the server said in `detail`; no
---- secret in its message, whatever the server echoed.
+--- Invariant: one failure for every shape of error, with status, request id and what the server
+--- said in `detail`; no secret in its message, whatever the server echoed.
 --- Source: wire contract §3.1, §3.4, §3.6, §4d; the public contract's list of codes.
 
 local failure = require "rille.failure"
@@ -10,11 +11,14 @@ local log = require "rille.log"
 local trouble = {}
 
 local BY_STATUS <const> = {
-  [401] = "authentication", [402] = "quota", [403] = "permission", [404] = "not_found", [408] = "timeout",
-  [409] = "server_error", [425] = "server_error", [429] = "rate_limit", [498] = "rate_limit", [499] = "connection",
+  [401] = "authentication", [402] = "quota", [403] = "permission", [404] = "not_found",
+  [408] = "timeout",
+  [409] = "server_error", [425] = "server_error", [429] = "rate_limit", [498] = "rate_limit",
+  [499] = "connection",
 }
 local BY_KIND <const> = {
-  connection = "connection", timeout = "timeout", cancelled = "cancelled", incomplete_stream = "incomplete_stream",
+  connection = "connection", timeout = "timeout", cancelled = "cancelled",
+  incomplete_stream = "incomplete_stream",
   bad_chunk = "bad_response", bad_body = "bad_response", empty_response = "bad_response",
   invalid_request = "invalid_request", internal = "internal",
 }
@@ -28,7 +32,8 @@ local BY_WORD <const> = {
   { "moderation", "content_filter" },
 }
 local BY_MESSAGE <const> = {
-  { "maximum context length", "context_length" }, { "context size has been exceeded", "context_length" },
+  { "maximum context length", "context_length" },
+  { "context size has been exceeded", "context_length" },
   { "available context size", "context_length" }, { "context window", "context_length" },
   { "context length exceeded", "context_length" }, { "prompt is too long", "context_length" },
   { "exceeded your current quota", "quota" }, { "credit balance is too low", "quota" },
@@ -36,13 +41,16 @@ local BY_MESSAGE <const> = {
 }
 --- … and words that matter only where no status says anything: errors inside a 200.
 local IN_STREAM <const> = {
-  { "rate_limit", "rate_limit" }, { "too_many_requests", "rate_limit" }, { "overloaded", "server_error" },
-  { "authentication", "authentication" }, { "permission", "permission" }, { "not_found", "not_found" },
+  { "rate_limit", "rate_limit" }, { "too_many_requests", "rate_limit" },
+  { "overloaded", "server_error" },
+  { "authentication", "authentication" }, { "permission", "permission" },
+  { "not_found", "not_found" },
   { "invalid_request", "invalid_request" }, { "tool_use_failed", "invalid_request" },
 }
 local STATUS_TEXT <const> = {
   [400] = "Bad Request", [401] = "Unauthorized", [402] = "Payment Required", [403] = "Forbidden",
-  [404] = "Not Found", [408] = "Request Timeout", [413] = "Payload Too Large", [422] = "Unprocessable Content",
+  [404] = "Not Found", [408] = "Request Timeout", [413] = "Payload Too Large",
+  [422] = "Unprocessable Content",
   [429] = "Too Many Requests", [500] = "Internal Server Error", [502] = "Bad Gateway",
   [503] = "Service Unavailable", [504] = "Gateway Timeout", [529] = "Overloaded",
 }
@@ -91,7 +99,8 @@ local function message_of(reply, hint, profile)
   local message = reply.message
   if type(message) ~= "string" or message == "" then
     local status = reply.status
-    message = status and ("HTTP %d %s"):format(status, STATUS_TEXT[status] or "") or tostring(reply.kind)
+    message = status and ("HTTP %d %s"):format(status, STATUS_TEXT[status] or "")
+      or tostring(reply.kind)
   end
   message = message:gsub("%s+$", "")
   if hint then message = ("%s; %s It is %s"):format(message, hint, profile.base_url) end
@@ -100,7 +109,8 @@ end
 
 
 --- Makes the failure of a reply.
----@param reply table              canonical error {kind, message, type, code, param, status, partial}
+---@param reply table              canonical error {kind, message, type, code, param, status,
+---  partial}
 ---@param info rille.core.ChatInfo
 ---@param profile rille.Profile
 ---@return rille.Failure           retryable as status and headers have it; rille.retry knows more
@@ -110,9 +120,11 @@ function trouble.from_reply(reply, info, profile)
   local has_status = reply.kind ~= "stream_error" and reply.kind ~= "connection"
   return failure.new(code_of(reply), message_of(reply, hint, profile), {
     status = reply.status or has_status and info.status or nil,
-    request_id = info.request_id, provider = profile.name, partial = reply.partial, retryable = reply.retryable == true,
+    request_id = info.request_id, provider = profile.name, partial = reply.partial,
+    retryable = reply.retryable == true,
     detail = {
-      kind = reply.kind, type = reply.type, code = reply.code, param = reply.param, model = profile.model,
+      kind = reply.kind, type = reply.type, code = reply.code, param = reply.param,
+      model = profile.model,
       error = reply.detail, hint = hint,
     },
   })

@@ -1,4 +1,5 @@
---- rille.provider.base_url -- beside the walk: the base URL of a provider: read, judged, recognised.
+--- rille.provider.base_url -- beside the walk: the base URL of a provider: read, judged,
+--- recognised.
 ---
 --- Invariant: nothing is added to a base that the user wrote (no second /v1, and no first one).
 --- Source: wire contract §1; reliability §3 row 8 (where a key may travel).
@@ -43,7 +44,8 @@ function base_url.parse(text)
   local shown_port = port == (parts.scheme == "https" and 443 or 80) and "" or ":" .. port
   return {
     text = parts.scheme .. "://" .. host .. shown_port .. path,
-    scheme = parts.scheme, host = host, port = port, query = parts.query or "", loopback = url.is_loopback(text),
+    scheme = parts.scheme, host = host, port = port, query = parts.query or "",
+    loopback = url.is_loopback(text),
   }
 end
 
@@ -67,7 +69,9 @@ end
 
 
 local function unescape(text)
-  return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+  return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex)
+    return string.char(tonumber(hex, 16))
+  end))
 end
 
 

@@ -1,7 +1,8 @@
 --- rille.provider.choose -- walk 2: which provider is meant.
 ---
---- Order: explicit provider (name or table), prefix of the model ("ollama:qwen3:8b"), RILLE_PROVIDER, the base URL,
---- the configuration file, OpenAI. A base URL that a known row claims wins over RILLE_PROVIDER.
+--- Order: explicit provider (name or table), prefix of the model ("ollama:qwen3:8b"),
+--- RILLE_PROVIDER, the base URL, the configuration file, OpenAI. A base URL that a known row claims
+--- wins over RILLE_PROVIDER.
 --- Source: public contract §6 (environment, configuration); wire contract §1.1.
 
 local base_url = require "rille.provider.base_url"
@@ -27,7 +28,8 @@ local choose = {}
 ---@field model? string             used when no model is named
 
 choose.SPEC = {
-  name = "string", profile = "string", base_url = "string", api_key = { "string", "boolean", "callable" },
+  name = "string", profile = "string", base_url = "string",
+  api_key = { "string", "boolean", "callable" },
   key_env = "string", keyless = "boolean", auth = "string", headers = "table", query = "table",
   flags = "table", insecure = "boolean", model = "string",
 }
@@ -55,7 +57,8 @@ end
 --- Looks a name up: the user's definition, and the row that it inherits from.
 local function by_name(name, settings)
   local spec, row = settings.providers[name], profiles.rows[name]
-  local ok, wrong = pcall(options.check, spec, choose.SPEC, ("configuration: provider '%s'"):format(name), -1)
+  local ok, wrong = pcall(options.check, spec, choose.SPEC,
+    ("configuration: provider '%s'"):format(name), -1)
   if not ok then return refuse(tostring(wrong)) end
   if not spec and not row then
     local hint = options.hint(name, known_names(settings))
@@ -119,7 +122,8 @@ local function from_table(spec, settings)
 end
 
 
---- Finds the provider: {name, spec = the user's words, row = name of the profile row, key_from = variable}.
+--- Finds the provider: {name, spec = the user's words, row = name of the profile row, key_from =
+--- variable}.
 ---@param wanted table       options of provider.resolve
 ---@param model? string
 ---@param settings rille.Config

@@ -1,8 +1,8 @@
 --- rille.rewrite.ids -- walk 2: tool call ids as a server wants them.
 ---
---- The same id always becomes the same nine characters, without any memory: so a call and its result agree,
---- and so do two processes that share a session. 62^9 values make an accidental meeting of two ids of one
---- conversation a matter of 10^-12.
+--- The same id always becomes the same nine characters, without any memory: so a call and its
+--- result agree, and so do two processes that share a session. 62^9 values make an accidental
+--- meeting of two ids of one conversation a matter of 10^-12.
 --- Source: wire contract R13 (Mistral: exactly 9 alphanumerics), R14 (OpenAI: at most 40).
 
 local ids = {}

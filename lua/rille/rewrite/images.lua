@@ -1,8 +1,9 @@
 --- rille.rewrite.images -- walk 2: images that the server cannot reach become data URLs.
 ---
---- `{type = "image_url", image_url = {url = "file:…"}}`, a path instead of a URL, and a bare string instead of the table are
---- all read here, and remote ones are fetched for servers that fetch nothing. Only what is an image by its
---- first bytes is sent: a URL that somebody else put into a message cannot carry another file away.
+--- `{type = "image_url", image_url = {url = "file:…"}}`, a path instead of a URL, and a bare string
+--- instead of the table are all read here, and remote ones are fetched for servers that fetch
+--- nothing. Only what is an image by its first bytes is sent: a URL that somebody else put into a
+--- message cannot carry another file away.
 --- Source: wire contract §1.3 (parts), R21 (Ollama takes data URLs only).
 
 local core = require "rille.core"
@@ -42,7 +43,8 @@ end
 
 --- The path that a URL or plain text means; nil for anything that is no local file.
 local function path_of(text)
-  local path = text:match("^file://localhost(/.*)$") or text:match("^file://(/.*)$") or text:match("^file:(.+)$")
+  local path = text:match("^file://localhost(/.*)$") or text:match("^file://(/.*)$")
+    or text:match("^file:(.+)$")
   if path then
     return (path:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
   end
@@ -68,7 +70,9 @@ function images.data_url(path)
   local bytes = file:read(MOST_BYTES + 1)
   file:close()
   if not bytes then return refuse(("image: %s: cannot be read"):format(path)) end
-  if #bytes > MOST_BYTES then return refuse(("image: %s: larger than %d MiB"):format(path, MOST_BYTES >> 20)) end
+  if #bytes > MOST_BYTES then
+    return refuse(("image: %s: larger than %d MiB"):format(path, MOST_BYTES >> 20))
+  end
   return encoded(bytes, path)
 end
 
@@ -77,7 +81,9 @@ end
 local function fetch(address)
   local reply, trouble = http.get(address, { max_bytes = MOST_BYTES, timeout = FETCH_SECONDS })
   if not reply then return refuse(("image: %s"):format(trouble.message)) end
-  if reply.status ~= 200 then return refuse(("image: %s: HTTP %d"):format(address, reply.status)) end
+  if reply.status ~= 200 then
+    return refuse(("image: %s: HTTP %d"):format(address, reply.status))
+  end
   return encoded(reply.body, address)
 end
 
@@ -108,7 +114,9 @@ local function localised(part, may_fetch)
   local made = {}
   for key, value in pairs(part) do made[key] = value end
   made.image_url = {}
-  for key, value in pairs(type(holder) == "table" and holder or {}) do made.image_url[key] = value end
+  for key, value in pairs(type(holder) == "table" and holder or {}) do
+    made.image_url[key] = value
+  end
   made.image_url.url = data
   return made
 end
@@ -129,7 +137,8 @@ function images.inline(message, may_fetch)
       local made, trouble = localised(part, may_fetch)
       if made == false then return nil, trouble end
       if made then
-        parts = parts or table.move(content, 1, #content, 1, setmetatable({}, getmetatable(content)))
+        parts = parts
+          or table.move(content, 1, #content, 1, setmetatable({}, getmetatable(content)))
         parts[i] = made
       end
     end

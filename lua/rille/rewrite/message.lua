@@ -1,7 +1,8 @@
---- rille.rewrite.message -- walk 2: one message of the neutral transcript, as one profile wants to read it.
+--- rille.rewrite.message -- walk 2: one message of the neutral transcript, as one profile wants to
+--- read it.
 ---
---- Invariant: the neutral message is never changed; what comes back is it (nothing to change) or a copy.
---- What depends on neighbouring messages is in rille.rewrite.sequence.
+--- Invariant: the neutral message is never changed; what comes back is it (nothing to change) or a
+--- copy. What depends on neighbouring messages is in rille.rewrite.sequence.
 --- Source: wire contract §1.3, §1.7, §4e (R numbers below); the echo fixtures.
 
 local ids = require "rille.rewrite.ids"

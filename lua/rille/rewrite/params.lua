@@ -54,7 +54,8 @@ end
 
 
 local function schema_instruction(name)
-  return { type = "json_schema", json_schema = { name = name, schema = json.object { type = "object" } } }
+  return { type = "json_schema",
+    json_schema = { name = name, schema = json.object { type = "object" } } }
 end
 
 

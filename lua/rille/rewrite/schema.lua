@@ -1,7 +1,7 @@
 --- rille.rewrite.schema -- walk 2: JSON Schema in the dialect of one server.
 ---
---- "gemini": an OpenAPI 3.0 subset. What it has no word for is translated where it can be (const, oneOf, type lists,
---- $ref, exclusive bounds) and left out where it cannot. Property order is kept.
+--- "gemini": an OpenAPI 3.0 subset. What it has no word for is translated where it can be (const,
+--- oneOf, type lists, $ref, exclusive bounds) and left out where it cannot. Property order is kept.
 --- Source: wire contract §1.4, R22.
 
 local json = require "rille.json"
@@ -11,8 +11,10 @@ local schema = {}
 local DEEPEST <const> = 12   -- levels of $ref that are unfolded; below, any object will do
 
 local KEPT <const> = {
-  "title", "description", "enum", "required", "minItems", "maxItems", "minProperties", "maxProperties",
-  "minLength", "maxLength", "pattern", "minimum", "maximum", "nullable", "default", "example", "propertyOrdering",
+  "title", "description", "enum", "required", "minItems", "maxItems", "minProperties",
+  "maxProperties",
+  "minLength", "maxLength", "pattern", "minimum", "maximum", "nullable", "default", "example",
+  "propertyOrdering",
 }
 local FORMATS <const> = {
   ["date-time"] = true, enum = true, int32 = true, int64 = true, float = true, double = true,

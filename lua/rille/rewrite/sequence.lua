@@ -1,10 +1,12 @@
 --- rille.rewrite.sequence -- walk 2: what a profile changes where messages meet.
 ---
---- A neutral message becomes zero, one or several messages on the wire. Which of them belong to which neutral one
---- is chosen so that a wire form depends on earlier messages and on its own group only (neighbours of one role,
---- the results of one turn): a turn appends and what was sent stays as it was.
+--- A neutral message becomes zero, one or several messages on the wire. Which of them belong to
+--- which neutral one is chosen so that a wire form depends on earlier messages and on its own group
+--- only (neighbours of one role, the results of one turn): a turn appends and what was sent stays
+--- as it was.
 ---   inserted assistant turn, images of tool results   stand with the message before the gap
----   merged neighbours                                 stand with the last of the group, the others are empty
+---   merged neighbours                                 stand with the last of the group, the others
+---   are empty
 --- Source: wire contract R12, R15, R33.
 
 local json = require "rille.json"
@@ -82,7 +84,9 @@ function at(self, i)
   if not neutral then return nil end
   local made, images = message.rewrite(neutral, self.flags, self.model)
   known = { message = made, images = images, role = made.role }
-  if self.flags.alternate and made.role == "system" and is_late(self, i) then made.role, known.role = "user", "user" end
+  if self.flags.alternate and made.role == "system" and is_late(self, i) then
+    made.role, known.role = "user", "user"
+  end
   self.cache[i] = known
   return known
 end
@@ -172,8 +176,8 @@ function sequence.new(get, flags, model, has_opening)
 end
 
 
---- The first message whose wire form may change when message i is new: what stands before it may have
---- counted on a neighbour that is gone.
+--- The first message whose wire form may change when message i is new: what stands before it may
+--- have counted on a neighbour that is gone.
 ---@param self table
 ---@param i integer
 ---@return integer

@@ -1,0 +1,94 @@
+--- rille.chat.recover -- walk 2: what can be done about a failed attempt at a request.
+---
+--- Three questions, asked in this order: is the server elsewhere on the same origin, can the request do
+--- without what was refused, is it worth waiting? Invariant: each kind of help has a limit per request.
+--- Source: wire contract §3.1, §3.2, §3.6; reliability §3 row 7, §4.2, §4.3.
+
+local attempt = require "rille.chat.attempt"
+local heal = require "rille.heal"
+local log = require "rille.log"
+local retry = require "rille.retry"
+local url = require "rille.http.url"
+
+local MOST_CURES <const> = 3       -- different ones, in one request
+local MOST_REDIRECTS <const> = 3
+local MOST_RESTARTS <const> = 2    -- of a stream of which something was shown
+
+local recover = {}
+
+
+--- 307 and 308 keep method and body; a key goes nowhere else.
+---@param self rille.Exchange
+---@param problem rille.Failure     gets a better message when the redirect is not followed
+---@param headers table<string, string>
+---@return boolean
+function recover.redirect(self, problem, headers)
+  if problem.status ~= 307 and problem.status ~= 308 or not headers.location then return false end
+  local location = url.resolve(self._url, headers.location)
+  if not url.same_origin(self._url, location) or self._redirects >= MOST_REDIRECTS then
+    problem.message = ("redirected to %s, where the key does not go: set base_url"):format(
+      log.redact(location))
+    return false
+  end
+  self._redirects, self._url = self._redirects + 1, location
+  return true
+end
+
+
+--- Was this flag changed for this request before? Each cure is tried once; members may go one after
+--- the other.
+local function is_tried(self, differences)
+  for flag in pairs(differences) do
+    if flag ~= "drop" and self._cured[flag] then return true end
+    self._cured[flag] = true
+  end
+  return false
+end
+
+
+--- Takes out of the request what the server says that it cannot take.
+---@param self rille.Exchange
+---@param problem rille.Failure
+---@return boolean
+function recover.cure(self, problem)
+  if self._request.heal == false or self._delivered or self._cures >= MOST_CURES then
+    return false
+  end
+  local differences, what = heal.find(problem, self._body.members, self._body.profile.flags)
+  if not differences or is_tried(self, differences) then return false end
+  self._cures, self._body = self._cures + 1, nil
+  heal.remember(self._target.profile, differences, what)
+  return true
+end
+
+
+--- May the consumer be given the beginning a second time?
+local function may_restart(self)
+  if not self._delivered then return true end
+  return self._request.resets and self._restarts < MOST_RESTARTS
+end
+
+
+--- Seconds until the same request may be sent again.
+---@param self rille.Exchange
+---@param problem rille.Failure     detail tells why not
+---@param headers table<string, string>
+---@return number? delay            nil: not at all
+function recover.delay(self, problem, headers)
+  if not may_restart(self) then return nil end
+  local delay = retry.decide(problem, headers, self._attempt - self._cures - self._redirects,
+    self._request.retries)
+  if not delay then return nil end
+  if self._target.script then return 0 end
+  local left = attempt.left(self._deadline)
+  if left and delay >= left then return nil end
+  if not self._endpoint:spend_retry() then
+    problem.detail.retry_budget = "spent"
+    log.info("%s: too many retries at once, giving up", self._target.profile.name)
+    return nil
+  end
+  return delay
+end
+
+
+return recover
