@@ -36,6 +36,7 @@ local BY_MESSAGE <const> = {
   { "context size has been exceeded", "context_length" },
   { "available context size", "context_length" }, { "context window", "context_length" },
   { "context length exceeded", "context_length" }, { "prompt is too long", "context_length" },
+  { "context overflow", "context_length" }, { "api key not valid", "authentication" },
   { "exceeded your current quota", "quota" }, { "credit balance is too low", "quota" },
   { "insufficient balance", "quota" }, { "insufficient credits", "quota" },
 }
@@ -45,7 +46,15 @@ local IN_STREAM <const> = {
   { "overloaded", "server_error" },
   { "authentication", "authentication" }, { "permission", "permission" },
   { "not_found", "not_found" },
-  { "invalid_request", "invalid_request" }, { "tool_use_failed", "invalid_request" },
+  { "invalid_request", "invalid_request" }, { "bad_request", "invalid_request" },
+  { "tool_use_failed", "invalid_request" },
+}
+--- What to say where the server said nothing.
+local KIND_TEXT <const> = {
+  empty_response = "the response holds no answer",
+  incomplete_stream = "the answer broke off before its end",
+  bad_chunk = "a part of the stream cannot be read",
+  bad_body = "the response cannot be read",
 }
 local STATUS_TEXT <const> = {
   [400] = "Bad Request", [401] = "Unauthorized", [402] = "Payment Required", [403] = "Forbidden",
@@ -100,7 +109,7 @@ local function message_of(reply, hint, profile)
   if type(message) ~= "string" or message == "" then
     local status = reply.status
     message = status and ("HTTP %d %s"):format(status, STATUS_TEXT[status] or "")
-      or tostring(reply.kind)
+      or KIND_TEXT[reply.kind] or tostring(reply.kind)
   end
   message = message:gsub("%s+$", "")
   if hint then message = ("%s; %s It is %s"):format(message, hint, profile.base_url) end
