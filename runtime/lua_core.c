@@ -109,12 +109,12 @@ static void on_walk_count(uv_handle_t *handle, void *count)
 static int l_counts(lua_State *L)
 {
     struct rl_engine *engine = rl_engine_of(L);
-    lua_Integer handles = 0, keys = 0;
+    lua_Integer handles = 0, refs = 0;
     uv_walk(rl_engine_loop(engine), on_walk_count, &handles);
     lua_pushnil(L);
-    while (lua_next(L, LUA_REGISTRYINDEX) != 0) {
+    while (lua_next(L, LUA_REGISTRYINDEX) != 0) { /* slots of luaL_ref; free ones hold a number */
+        refs += lua_isinteger(L, -2) && !lua_isinteger(L, -1);
         lua_pop(L, 1);
-        keys++;
     }
     lua_createtable(L, 0, 4);
     lua_pushinteger(L, (lua_Integer)rl_engine_tasks(engine));
@@ -123,7 +123,7 @@ static int l_counts(lua_State *L)
     lua_setfield(L, -2, "transfers");
     lua_pushinteger(L, handles);
     lua_setfield(L, -2, "handles");
-    lua_pushinteger(L, keys);
+    lua_pushinteger(L, refs);
     lua_setfield(L, -2, "registry");
     return 1;
 }
@@ -147,6 +147,45 @@ static int call_luv_callback(lua_State *L, int nargs, int nresults, int flags)
 }
 
 
+/* libuv's private UV_HANDLE_CLOSED: the handle is off the loop, not merely closing. */
+#define LIBUV_CLOSED 2u
+
+
+/* Upvalue 2 is luv's own finalizer, which frees the memory of a closing handle while the loop still
+ * points to it. luv anchors a handle until it is closed, so one that is collected earlier tells
+ * that the state closes: the engine ends first, and its loop is empty when the memory goes. */
+static int l_handle_gc(lua_State *L)
+{
+    const uv_handle_t *const *handle = lua_touserdata(L, 1);
+    if (*handle != NULL && uv_is_closing(*handle) && ((*handle)->flags & LIBUV_CLOSED) == 0) {
+        lua_getfield(L, LUA_REGISTRYINDEX, ENGINE);
+        luaL_callmeta(L, -1, "__gc");
+    }
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_pushvalue(L, 1);
+    lua_call(L, 1, 0);
+    return 0;
+}
+
+
+static void guard_handles(lua_State *L)
+{
+    static const char *const types[] = {
+        "uv_async",   "uv_check",   "uv_fs_event", "uv_fs_poll", "uv_idle",  "uv_pipe", "uv_poll",
+        "uv_prepare", "uv_process", "uv_signal",   "uv_tcp",     "uv_timer", "uv_tty",  "uv_udp",
+    };
+    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+        if (luaL_getmetatable(L, types[i]) == LUA_TTABLE) {
+            lua_pushlightuserdata(L, rl_engine_of(L));
+            lua_getfield(L, -2, "__gc");
+            lua_pushcclosure(L, l_handle_gc, 2);
+            lua_setfield(L, -2, "__gc");
+        }
+        lua_pop(L, 1);
+    }
+}
+
+
 /* package.preload.luv: luv on our loop */
 static int open_luv(lua_State *L)
 {
@@ -155,7 +194,9 @@ static int open_luv(lua_State *L)
         lua_tothread(L, -1); /* luv calls back on the state it was given: one that lasts */
     luv_set_loop(main, rl_engine_loop(rl_engine_of(L)));
     luv_set_callback(main, call_luv_callback);
-    return luaopen_luv(L);
+    luaopen_luv(L);
+    guard_handles(L);
+    return 1;
 }
 
 
