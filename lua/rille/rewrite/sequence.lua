@@ -125,10 +125,17 @@ local function image_message(self, first, last)
 end
 
 
+--- Do the images of results that end at i go into the user message behind them?
+local function goes_on(self, i)
+  local following = at(self, i + 1)
+  return self.flags.alternate and following ~= nil and following.role == "user"
+end
+
+
 --- The wire messages of the last result of a turn: itself, and the images of all of them.
 local function close_results(self, i, out)
   local images = image_message(self, group_start(self, i), i)
-  if not images then return end
+  if not images or goes_on(self, i) then return end
   if self.flags.assistant_after_tool then out[#out + 1] = FILLER end
   out[#out + 1] = images
 end
@@ -140,6 +147,19 @@ local function ends_with_images(self, i)
 end
 
 
+--- The messages of one role from `first` to `last` as one, with the images of results right before.
+local function merge_group(self, first, last)
+  local made = at(self, last).message
+  for j = last - 1, first, -1 do made = merged(at(self, j).message, made) end
+  local before = at(self, first - 1)
+  if before and before.role == "tool" and goes_on(self, first - 1) then
+    local images = image_message(self, group_start(self, first - 1), first - 1)
+    if images then made = merged(images, made) end
+  end
+  return made
+end
+
+
 --- Wire messages of neutral message i.
 local function form(self, i)
   local entry, following = at(self, i), at(self, i + 1)
@@ -147,20 +167,18 @@ local function form(self, i)
   if same_group(self, entry, following) then
     return entry.role == "tool" and { entry.message } or out
   end
-  local made = entry.message
   if entry.role == "tool" then
-    out[1] = made
+    out[1] = entry.message
     close_results(self, i, out)
     return out
   end
   local first = group_start(self, i)
-  for j = i - 1, first, -1 do made = merged(at(self, j).message, made) end
   local before = at(self, first - 1)
   if self.flags.assistant_after_tool and entry.role == "user" and before and before.role == "tool"
     and not ends_with_images(self, first - 1) then
     out[1] = FILLER
   end
-  out[#out + 1] = made
+  out[#out + 1] = merge_group(self, first, i)
   return out
 end
 
