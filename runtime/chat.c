@@ -119,7 +119,7 @@ static void on_head(void *owner)
 static int on_bytes(void *owner, const char *bytes, size_t len, struct rl_err *err)
 {
     struct rl_chat *chat = owner;
-    if (chat->waiting > RL_CHAT_WINDOW) {
+    if (chat->waiting > RL_CHAT_WINDOW && chat->head.version < 2) {
         chat->paused = true;
         return RL_HTTP_PAUSE;
     }

@@ -1,8 +1,9 @@
 /* chat.h -- walk 4: one chat completion request: http -> sse -> message wired together.
  *
  * The bytes of the response go straight into the message as they arrive; what a reader wants to see
- * on the way waits in a queue with a ceiling, and when it is full the server is made to wait.
- * Whoever owns the chat is told that something changed, and looks.
+ * on the way waits in a queue with a ceiling, and when it is full the server is made to wait (over
+ * HTTP/2 it goes on: max_bytes is the ceiling there). Whoever owns the chat is told that something
+ * changed, and looks.
  */
 #ifndef RL_CHAT_H
 #define RL_CHAT_H

@@ -45,6 +45,7 @@ struct rl_http_request {
     const char *ca_file;    /* NULL: the system's */
     const char *user_agent; /* unless <headers> name one; NULL: none */
     bool small;             /* little receive buffer: for thousands of waiting transfers */
+    bool http1;             /* HTTP/1.1 even where HTTP/2 is offered: for readers that pause */
     struct rl_http_limits limits;
     int64_t max_bytes; /* of the decoded body; negative: 64 MiB */
 };
@@ -53,7 +54,9 @@ struct rl_http_request {
 enum rl_http_verdict {
     RL_HTTP_MORE,  /* taken; go on */
     RL_HTTP_QUIET, /* taken, but nothing in them counts as data for quiet_ms */
-    RL_HTTP_PAUSE, /* not taken; the same bytes come again after rl_http_resume */
+    RL_HTTP_PAUSE, /* not taken; the same bytes come again after rl_http_resume. Never where the
+                      head's version is 2: libcurl 7.88 would stall the other streams of the
+                      connection, too */
     RL_HTTP_STOP   /* taken, and the response is complete as far as the owner cares */
 };
 

@@ -57,6 +57,7 @@ static void begin(struct rl_http_head *head, const char *line, size_t len)
     const char *space = memchr(line, ' ', len);
     rl_buf_clear(&head->fields);
     head->complete = false;
+    head->version = len > 5 && line[5] == '2' ? 2 : 1;
     head->status = 0;
     for (const char *c = space != NULL ? space + 1 : line + len; c < line + len; c++) {
         if (*c < '0' || *c > '9' || head->status > 99)

@@ -15,6 +15,7 @@ enum { RL_HTTP_HEAD_MAX = 64 << 10 }; /* bytes of all lines together */
 
 struct rl_http_head {
     int status;           /* 0 until a status line came */
+    int version;          /* of HTTP: 1 or 2 */
     bool complete;        /* was the empty line seen? */
     size_t bytes;         /* received, of all heads of this response: capped by RL_HTTP_HEAD_MAX */
     struct rl_buf fields; /* "name\0value\0" … */

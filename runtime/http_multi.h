@@ -18,8 +18,9 @@
 #include <uv.h>
 
 enum {
-    RL_MULTI_TRANSFERS = 128, /* per shard: above, searching the connection cache costs more */
-    RL_MULTI_REST_MS = 60000  /* a shard without transfers closes its connections after this */
+    RL_MULTI_TRANSFERS = 96, /* per shard: above, searching the connection cache costs more; and up
+                                to 100 share one connection where the server speaks HTTP/2 */
+    RL_MULTI_REST_MS = 60000 /* a shard without transfers closes its connections after this */
 };
 
 struct rl_multi; /* all shards of one loop */

@@ -37,7 +37,7 @@ static void on_head(void *owner)
 static int on_bytes(void *owner, const char *bytes, size_t len, struct rl_err *err)
 {
     struct handle *handle = owner;
-    if (!handle->whole && handle->body.len >= WINDOW) {
+    if (!handle->whole && handle->body.len >= WINDOW && handle->head.version < 2) {
         handle->paused = true;
         return RL_HTTP_PAUSE;
     }
@@ -66,11 +66,13 @@ static const struct rl_http_events events = {on_head, on_bytes, on_done};
 
 struct options {
     struct rl_http_options http;
+    bool stream;
 };
 
 static const struct rl_opt option_rows[] = {
     {"url", RL_OPT_STRING, offsetof(struct options, http.url), RL_OPT_REQUIRED},
     RL_HTTP_OPTION_ROWS(struct options),
+    {"stream", RL_OPT_BOOLEAN, offsetof(struct options, stream), 0},
     {NULL, 0, 0, 0},
 };
 
@@ -99,6 +101,7 @@ static int l_http(lua_State *L)
     struct rl_http_pool *pool = rl_lua_http_pool(L);
     rl_opt_read(L, 1, option_rows, &options);
     rl_http_options_request(L, 1, &options.http, &request);
+    request.http1 = options.stream;
     struct handle *handle = push_handle(L, &options.http);
     struct rl_err err;
     handle->http = rl_http_start(pool, &request, &handle->head, &events, handle, &err);

@@ -178,7 +178,7 @@ local function start(request, deadline)
   return core.http(route.apply {
     url = request.url, method = request.method, headers = request.headers, body = request.body,
     connect = limits.connect, first_byte = limits.first_byte, idle = limits.idle,
-    total = deadline and math.max(deadline - core.now(), 0), max_bytes = request.max_bytes,
+    total = deadline and math.max(deadline - core.now(), 0), max_bytes = request.max_bytes, stream = request.stream,
   })
 end
 
