@@ -22,7 +22,6 @@ void rl_http_set_house_rules(CURL *easy)
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L); /* rather share a connection than open another */
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_DAY_MS);
     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, ""); /* decodes what comes; see own_fields */
 }
@@ -110,11 +109,22 @@ static void set_method(CURL *easy, const struct rl_http_request *request)
 }
 
 
+/* With HTTP/2 within reach a transfer waits for a connection to share instead of opening its own.
+ * Not so without TLS: there libcurl would wait for the first response to learn that nothing is
+ * shared. */
+static void set_version(CURL *easy, const struct rl_http_request *request)
+{
+    bool may_share = !request->http1 && strncasecmp(request->url, "https:", 6) == 0;
+    long version = request->http1 ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS;
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version);
+    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)may_share);
+}
+
+
 CURLcode rl_http_set_request(CURL *easy, const struct rl_http_request *request)
 {
     set_method(easy, request);
-    long version = request->http1 ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS;
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version);
+    set_version(easy, request);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, request->small ? SMALL_BUFFER : USUAL_BUFFER);
     if (request->ca_file != NULL && curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file) != 0)
         return CURLE_OUT_OF_MEMORY;
