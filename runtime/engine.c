@@ -93,6 +93,8 @@ size_t rl_engine_ready(const struct rl_engine *engine)
 
 void **rl_engine_slot(struct rl_engine *engine, enum rl_slot slot, void (*close)(void *))
 {
+    if (engine->closed)
+        return NULL;
     engine->slots[slot].close = close;
     return &engine->slots[slot].value;
 }

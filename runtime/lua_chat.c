@@ -130,7 +130,7 @@ static void start_canned(lua_State *L, struct handle *handle, const struct rl_ch
     struct rl_err err;
     lua_getfield(L, 1, "canned");
     read_canned(L, &response);
-    uv_loop_t *loop = rl_engine_loop(rl_engine_of(L));
+    uv_loop_t *loop = rl_lua_http_loop(L);
     if (rl_chat_start_canned(&handle->chat, loop, request, &response, &err) != RL_OK)
         luaL_error(L, "%s", err.message);
 }

@@ -12,12 +12,21 @@ static void close_pool(void *pool)
 }
 
 
-struct rl_http_pool *rl_lua_http_pool(lua_State *L)
+uv_loop_t *rl_lua_http_loop(lua_State *L)
 {
     struct rl_engine *engine = rl_engine_of(L);
-    void **slot = rl_engine_slot(engine, RL_SLOT_HTTP, close_pool);
+    if (rl_engine_slot(engine, RL_SLOT_HTTP, close_pool) == NULL)
+        luaL_error(L, "the runtime is closed");
+    return rl_engine_loop(engine);
+}
+
+
+struct rl_http_pool *rl_lua_http_pool(lua_State *L)
+{
+    uv_loop_t *loop = rl_lua_http_loop(L);
+    void **slot = rl_engine_slot(rl_engine_of(L), RL_SLOT_HTTP, close_pool);
     struct rl_err err;
-    if (*slot == NULL && (*slot = rl_http_pool_open(rl_engine_loop(engine), &err)) == NULL)
+    if (*slot == NULL && (*slot = rl_http_pool_open(loop, &err)) == NULL)
         luaL_error(L, "%s", err.message);
     return *slot;
 }
@@ -25,8 +34,8 @@ struct rl_http_pool *rl_lua_http_pool(lua_State *L)
 
 size_t rl_lua_http_count(struct rl_engine *engine)
 {
-    struct rl_http_pool *pool = *rl_engine_slot(engine, RL_SLOT_HTTP, close_pool);
-    return pool != NULL ? rl_http_pool_count(pool) : 0;
+    void **slot = rl_engine_slot(engine, RL_SLOT_HTTP, close_pool);
+    return slot != NULL && *slot != NULL ? rl_http_pool_count(*slot) : 0;
 }
 
 

@@ -42,6 +42,9 @@ void rl_http_options_request(lua_State *L, int index, const struct rl_http_optio
  * to be header lines. <count> gets their number. */
 const char *const *rl_lua_header_lines(lua_State *L, int table, size_t *count);
 
+/* The loop of this runtime. Raises when that is closed: finalisers may still run. */
+uv_loop_t *rl_lua_http_loop(lua_State *L);
+
 /* The pool of this runtime, opened on first use. Raises without memory. */
 struct rl_http_pool *rl_lua_http_pool(lua_State *L);
 

@@ -79,7 +79,8 @@ bool rl_engine_turn(lua_State *L, struct rl_engine *engine, bool wait);
 size_t rl_engine_tasks(const struct rl_engine *engine);
 size_t rl_engine_ready(const struct rl_engine *engine);
 
-/* What other rooms hang on an engine, opened on first use; closed, before the loop, by <close>. */
+/* What other rooms hang on an engine, opened on first use; closed, before the loop, by <close>.
+ * NULL once the engine is closed: finalisers run on. */
 enum rl_slot { RL_SLOT_HTTP, RL_SLOT_EMBED, RL_SLOTS };
 void **rl_engine_slot(struct rl_engine *engine, enum rl_slot slot, void (*close)(void *));
 
