@@ -1,5 +1,6 @@
 local await = require "rille.await"
 local core = require "rille.core"
+local entries = require "spec.support.entries"
 local failure = require "rille.failure"
 
 local uv = core.uv()
@@ -174,8 +175,7 @@ describe("await.callback of a cancelled task", function()
   it("closes an open file that nobody waits for any more", async(function()
     local fds = function()
       local count = 0
-      local request = uv.fs_scandir("/proc/self/fd")
-      while request and uv.fs_scandir_next(request) do count = count + 1 end
+      for _ in entries "/proc/self/fd" do count = count + 1 end
       return count
     end
     if fds() == 0 then return pending("needs /proc") end

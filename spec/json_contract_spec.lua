@@ -1,6 +1,7 @@
 --- json_contract_spec.lua -- the C contract of json.h through spec/support/json_check.c, processes with
 --- other seeds and locales, and the public JSONTestSuite where it stands beside the project.
 local core = require "rille.core"
+local entries = require "spec.support.entries"
 local json = require "rille.json"
 local uv = core.uv()
 
@@ -137,8 +138,7 @@ end)
 
 describe("JSONTestSuite", function()
   local directory = (os.getenv "RILLE_SHARED" or "../shared") .. "/json-tests"
-  local scan = uv.fs_scandir(directory)
-  if not scan then
+  if not entries(directory)() then
     pending("stands at " .. directory .. " (RILLE_SHARED says where else)")
     return
   end
@@ -151,7 +151,7 @@ describe("JSONTestSuite", function()
   end
 
   local names = { y = {}, n = {}, i = {} }
-  for name in function() return uv.fs_scandir_next(scan) end do
+  for name in entries(directory) do
     local kind = name:match "^([yni])_.*%.json$"
     if kind then table.insert(names[kind], name) end
   end

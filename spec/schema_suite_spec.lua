@@ -4,9 +4,9 @@
 --- In scope is every file but those named in `out_of_scope`, with the reason; single groups and tests that need
 --- the same are named in `left_out`. A file that the suite gains is in scope until somebody says why not.
 local core = require "rille.core"
+local entries = require "spec.support.entries"
 local options = require "rille.options"
 local schema = require "rille.schema"
-local uv = core.uv()
 
 local root = (os.getenv "RILLE_SHARED" or "../shared") .. "/json-schema-tests"
 
@@ -51,10 +51,7 @@ end
 
 local function files_in(folder)
   local names = {}
-  local scan = uv.fs_scandir(root .. "/" .. folder)
-  while scan do
-    local name, kind = uv.fs_scandir_next(scan)
-    if not name then break end
+  for name, kind in entries(root .. "/" .. folder) do
     if kind ~= "directory" and name:find "%.json$" then names[#names + 1] = folder .. name end
   end
   table.sort(names)

@@ -1,5 +1,5 @@
 --- wire_faults_spec.lua -- the decoder when memory is missing: every allocation of every recorded reply fails once.
-local core = require "rille.core"
+local entries = require "spec.support.entries"
 
 local SOURCES <const> = "message response choice delta calls calls_end arguments extras text span tree reply_error error_body "
   .. "reply_head canonical base64 sse json json_write guard utf8 decimal buf err"
@@ -29,9 +29,8 @@ end
 
 --- The recorded replies that end like this.
 local function replies(pattern)
-  local uv, out = core.uv(), {}
-  local scan = assert(uv.fs_scandir(DIRECTORY))
-  for name in function() return uv.fs_scandir_next(scan) end do
+  local out = {}
+  for name in entries(DIRECTORY) do
     local is_reply = not name:find "%.expected%." and not name:find "%.splits%." and not name:find "%.md$"
     if is_reply and not name:find "large" and name:find(pattern) then out[#out + 1] = DIRECTORY .. "/" .. name end
   end

@@ -3,29 +3,31 @@ local core = require "rille.core"
 
 local harness = {}
 
---- What is alive once garbage is collected and finished work has had its turns of the loop.
-local function settle()
-  for _ = 1, 20 do
-    collectgarbage()
-    core.sleep(0)
-    local counts = core.counts()
-    if counts.tasks == 0 and counts.handles == 0 and (counts.transfers or 0) == 0 then return counts end
-    core.sleep(0.005)
-  end
-  return core.counts()
-end
-
 --- Says what a test left behind, or nil.
 --- @param before table   counts before the test
 --- @param after table
 --- @return string? complaint
 local function complain(before, after)
   local left = {}
-  for _, name in ipairs { "tasks", "transfers", "handles" } do
-    local more = (after[name] or 0) - (before[name] or 0)
+  for _, name in ipairs { "tasks", "transfers", "handles", "registry" } do
+    local more = after[name] - before[name]
     if more > 0 then left[#left + 1] = ("%d %s"):format(more, name) end
   end
   if #left > 0 then return "left behind: " .. table.concat(left, ", ") end
+end
+
+--- What is still left behind once garbage is collected and finished work has had its turns of the loop.
+--- @param before table
+--- @return string? complaint
+local function settle(before)
+  local complaint = complain(before, core.counts())
+  for _ = 1, 40 do
+    if not complaint then return nil end
+    collectgarbage()
+    core.sleep(0.005)
+    complaint = complain(before, core.counts())
+  end
+  return complaint
 end
 
 --- Runs a test's body as a task and raises what it raises.
@@ -51,9 +53,9 @@ end
 --- @return fun(...)
 local function checked(body)
   return function(...)
-    local before = settle()
+    local before = core.counts()
     body(...)
-    local complaint = complain(before, settle())
+    local complaint = settle(before)
     if complaint then error(complaint, 0) end
   end
 end

@@ -1,5 +1,5 @@
 --- proc.lua -- what the system says about processes and descriptors, for specs; reads /proc.
-local uv = require "rille.core".uv()
+local entries = require "spec.support.entries"
 
 local proc = {}
 
@@ -16,8 +16,7 @@ end
 --- Numeric names below a directory of /proc. (A popen would show its own pipes now and then.)
 local function numbers(directory)
   local list = {}
-  local request = uv.fs_scandir(directory)
-  for name in function() return request and uv.fs_scandir_next(request) end do
+  for name in entries(directory) do
     if name:match("^%d+$") then list[#list + 1] = tonumber(name) end
   end
   return list

@@ -1,5 +1,5 @@
 --- source.lua -- reads the project's own files, for the specs that look at them.
-local uv = require "rille.uv"
+local entries = require "spec.support.entries"
 
 local source = {}
 
@@ -24,10 +24,7 @@ function source.lines(path)
 end
 
 local function walk(list, directory, pattern)
-  local scan = uv.fs_scandir(directory)
-  while scan do
-    local name, kind = uv.fs_scandir_next(scan)
-    if not name then break end
+  for name, kind in entries(directory) do
     local path = directory .. "/" .. name
     if kind == "directory" then
       walk(list, path, pattern)

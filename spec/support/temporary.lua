@@ -1,13 +1,11 @@
 --- temporary.lua -- files for one test, in a directory of their own that is removed afterwards.
+local entries = require "spec.support.entries"
 local uv = require "rille.uv"
 
 local temporary = {}
 
 local function remove(path)
-  local scan = uv.fs_scandir(path)
-  while scan do
-    local name, kind = uv.fs_scandir_next(scan)
-    if not name then break end
+  for name, kind in entries(path) do
     if kind == "directory" then
       remove(path .. "/" .. name)
     else

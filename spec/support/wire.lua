@@ -2,6 +2,7 @@
 ---
 --- Streams are made from Lua tables, cut in every way, and decoded by core.decode; fixtures are the files of spec/fixtures/wire.
 local core = require "rille.core"
+local entries = require "spec.support.entries"
 
 local wire = {}
 
@@ -145,9 +146,8 @@ end
 --- Every fixture: {name, body, expect, options of core.decode, splits?}.
 ---@return table[]
 function wire.fixtures()
-  local uv, out = core.uv(), {}
-  local scan = assert(uv.fs_scandir(DIRECTORY))
-  for file in function() return uv.fs_scandir_next(scan) end do
+  local out = {}
+  for file in entries(DIRECTORY) do
     local name = file:match "^(.*)%.expected%.json$"
     if name then
       local given = core.json_decode(slurp(DIRECTORY .. "/" .. file))

@@ -2,7 +2,7 @@
 ---
 --- Invariant: names come in byte order, so that two runs see the same; symbolic links are entries
 --- and are never followed.
---- Source: https://docs.libuv.org/en/v1.x/fs.html#c.uv_fs_scandir
+--- Source: https://docs.libuv.org/en/v1.x/fs.html#c.uv_fs_opendir (luv's scandir keeps a registry slot for ever)
 
 local core = require "rille.core"
 local file = require "rille.fs.file"
@@ -11,6 +11,8 @@ local options = require "rille.options"
 local uv <const> = core.uv()
 
 local tree = {}
+
+local BATCH <const> = 256   -- entries read at once
 
 ---@class rille.fs.entry
 ---@field path string       the path that was given, a slash and the rest
@@ -29,6 +31,24 @@ function tree.join(directory, name)
 end
 
 
+local function open_directory(path, doing)
+  return file.request(doing, function(done) return uv.fs_opendir(path, done, BATCH) end, uv.fs_closedir)
+end
+
+
+--- The next entries; nil at the end, and with a failure. The callback keeps the directory open for
+--- the thread that reads it, even when the task is cancelled meanwhile.
+local function read_batch(directory, doing)
+  local batch, why = file.request(doing, function(done)
+    return uv.fs_readdir(directory, function(problem, entries)
+      done(problem, entries or directory)
+    end)
+  end, function() uv.fs_closedir(directory) end)
+  if rawequal(batch, directory) then return nil end
+  return batch, why
+end
+
+
 --- Names and types of what is in a directory, sorted by name.
 ---@async
 ---@param path string
@@ -36,14 +56,16 @@ end
 ---@return {name: string, type: string}[]?
 ---@return rille.Failure? failure
 function tree.scan(path, doing)
-  local request, why = file.request(doing, function(done) return uv.fs_scandir(path, done) end)
-  if not request then return nil, why end
-  local entries = {}
-  local name, kind = uv.fs_scandir_next(request)
-  while name do
-    entries[#entries + 1] = { name = name, type = kind or "unknown" }
-    name, kind = uv.fs_scandir_next(request)
-  end
+  local directory, why = open_directory(path, doing)
+  if not directory then return nil, why end
+  local entries, trouble = {}
+  repeat
+    local batch
+    batch, trouble = read_batch(directory, doing)
+    table.move(batch or {}, 1, batch and #batch or 0, #entries + 1, entries)
+  until not batch
+  file.request(doing, function(done) return uv.fs_closedir(directory, done) end)
+  if trouble then return nil, trouble end
   table.sort(entries, function(a, b) return a.name < b.name end)
   return entries
 end

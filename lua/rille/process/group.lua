@@ -32,19 +32,25 @@ local function stat_of(pid)
 end
 
 
+local function runs_in(name, id)
+  local state, its_group = stat_of(name)
+  return its_group == id and state ~= "Z" and state ~= "X"
+end
+
+
 --- Looks through /proc; true where there is none.
 local function has_running_member(id)
-  local request = stat_of("self") and uv.fs_scandir("/proc")
-  local name = request and uv.fs_scandir_next(request)
-  if not name then return true end
-  while name do
-    if name:find("^%d") then
-      local state, its_group = stat_of(name)
-      if its_group == id and state ~= "Z" and state ~= "X" then return true end
+  local directory = stat_of("self") and uv.fs_opendir("/proc", nil, 512)
+  if not directory then return true end
+  local found = false
+  repeat
+    local entries = directory:readdir()
+    for _, entry in ipairs(entries or {}) do
+      found = found or entry.name:find("^%d") ~= nil and runs_in(entry.name, id)
     end
-    name = uv.fs_scandir_next(request)
-  end
-  return false
+  until found or not entries
+  directory:closedir()
+  return found
 end
 
 
