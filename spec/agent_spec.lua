@@ -1,5 +1,4 @@
 local agents = require "spec.support.agents"
-local core = require "rille.core"
 local rille = require "rille"
 local sendable = require "spec.support.sendable"
 
@@ -126,7 +125,7 @@ describe("rille.agent", function()
     it("of a failed run can be continued", async(function()
       local agent = agents.new({ S.call "slow", S.text "fine" }, { tools = { agents.slow } })
       local run = agent:start "Go."
-      core.sleep(0.005)
+      agents.reached(run, "tool_call")
       run:cancel()
       local _, failure = run:wait()
       local reply = agents.reply(agent, "Go on.", { transcript = failure.reply.transcript })

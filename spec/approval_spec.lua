@@ -284,7 +284,7 @@ describe("rille.approval", function()
       event:defer()
       question = event
     end } })
-    rille.sleep(0.01)
+    while not question do rille.sleep(0) end
     run:cancel "enough"
     run:wait()
     assert.is_nil((question:approve()))

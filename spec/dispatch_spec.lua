@@ -154,7 +154,7 @@ describe("rille.dispatch", function()
     end, { timeout = 0.02 })
     local start = rille.now()
     assert.same({ "Error: timed out after 0.02 seconds and was stopped" }, results_of({ { "hang" } }, { tool }))
-    assert.is_true(rille.now() - start < 1)
+    assert.is_true(rille.now() - start < 1 * agents.slack)
     assert.is_true(cleaned)
   end))
 

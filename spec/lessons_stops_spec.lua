@@ -24,7 +24,7 @@ end
 describe("lessons: the end of a run", function()
   local function slow_run(more)
     local run = agents.new({ S.calls { { "slow" }, { "slow" } }, S.text "never" }, { tools = { agents.slow } }):start("Go.", more)
-    core.sleep(0.01)
+    agents.reached(run, "tool_call", 2)
     return run
   end
 
@@ -70,11 +70,12 @@ describe("lessons: the end of a run", function()
       rille.sleep(60)
     end)
     local run = agents.new({ S.calls { { "work" }, { "work" } } }, { tools = { tool } }):start "Go."
-    core.sleep(0.01)
+    agents.reached(run, "tool_call", 2)
+    core.sleep(0)
     assert.is_true(seconds(function()
       run:cancel()
       run:wait()
-    end) < 1)
+    end) < 1 * agents.slack)
     assert.equal(2, ended)
   end))
 
@@ -91,7 +92,7 @@ describe("lessons: the end of a run", function()
   it("crush PR#175: quitting in the permission prompt leaves a whole conversation", async(function()
     local tool = agents.tool("rm", function() end, { approve = true })
     local run = agents.new({ S.call "rm" }, { tools = { tool }, approve = function() rille.sleep(60) end }):start "Go."
-    core.sleep(0.01)
+    agents.reached(run, "approval")
     run:cancel "session ended"
     local _, failure = run:wait()
     sendable.check(failure.reply.transcript)
@@ -113,7 +114,7 @@ describe("lessons: the end of a run", function()
         core.sleep(0)
       end
     end)
-    core.sleep(0.01)
+    agents.reached(run, "tool_call", 2)
     run:cancel()
     run:wait()
     watch:join()
@@ -143,23 +144,28 @@ describe("lessons: the end of a run", function()
   end))
 
   it("vercel/ai #18526: what a run keeps grows with its turns, not with their square", async(function()
-    local function bytes_after(turns)
-      local number = 0
+    local function kilobytes()
+      for _ = 1, 4 do
+        core.sleep(0)
+        collectgarbage()
+      end
+      return collectgarbage "count"
+    end
+    --- KiB that a run of so many turns keeps.
+    local function kept(turns)
+      local before, number = kilobytes(), 0
       local agent = agents.new({ loop = true, function()
         number = number + 1
         return number < turns and S.call("echo", { text = ("x"):rep(1000) .. number }) or S.text "ok"
       end }, { tools = { agents.echo }, limits = { turns = turns } })
       local reply = agents.reply(agent)
       agent.model.requests = {}   -- the script keeps what it was asked
-      collectgarbage()
-      collectgarbage()
-      return collectgarbage "count", reply
+      local after = kilobytes()
+      assert.equal(turns, #reply.turns)
+      return after - before
     end
-    collectgarbage()
-    local before = collectgarbage "count"
-    local small, a = bytes_after(20)
-    local large, b = bytes_after(80)
-    assert.is_true(a ~= nil and b ~= nil)
-    assert.is_true(large - small < 8 * (small - before) + 200, ("%.0f then %.0f KiB"):format(small - before, large - small))
+    kept(3)
+    local small, large = kept(20), kept(100)
+    assert.is_true(large < 8 * small + 100, ("%.0f KiB, then %.0f"):format(small, large))
   end))
 end)

@@ -4,6 +4,9 @@ local sendable = require "spec.support.sendable"
 
 local agents = {}
 
+--- How much longer than usual things may take: under an aggressive collector, under sanitizers.
+agents.slack = os.getenv "RILLE_GC" and 60 or os.getenv "RILLE_SLOW" and 5 or 1
+
 --- A tool in a line.
 --- @param name string
 --- @param run fun(args: table, context: rille.Context): any, any
@@ -38,6 +41,18 @@ function agents.read(...)
   local list = {}
   for event in ... do list[#list + 1] = event end
   return list
+end
+
+--- Waits until a run that was just started has told `count` events of a type.
+--- @param run rille.Run
+--- @param type string
+--- @param count? integer    default 1
+function agents.reached(run, type, count)
+  count = count or 1
+  for event in run:events() do
+    if event.type == type then count = count - 1 end
+    if count == 0 then return end
+  end
 end
 
 --- The types of events, joined.

@@ -16,6 +16,8 @@ local worker = {}
 
 local CANCEL_GRACE <const> = 1.2   -- seconds to clean up when the run is cancelled: so the run still hears of it
 
+local CLOCK_GRAIN <const> = 0.005    -- seconds that the loop's clock may be behind or ahead
+
 local over <const> = { done = true, failed = true, cancelled = true }
 
 
@@ -28,21 +30,27 @@ end
 
 
 --- What the tool returned is kept in `outcome` even if its task is cancelled while it returns.
-local function start(record)
+local function start(record, late)
   local outcome, arguments = {}, record.arguments
   if record.kind == "function" then arguments = json.decode(arguments, { nulls = false }) end
+
+  local function on_raise(value)   -- runs before the tool's own clean-up, which may ask
+    record.cancelled = record.cancelled or rawequal(value, late) or failure.is(value) and value.code == "cancelled"
+    return failure.traced(value)
+  end
+
   local task = core.spawn(function()
+    outcome.begun = true
     nesting.enter(record.context)
-    outcome.values = table.pack(xpcall(record.tool.run, failure.traced, arguments, record.context))
+    outcome.values = table.pack(xpcall(record.tool.run, on_raise, arguments, record.context))
   end)
   return task, outcome
 end
 
 
 --- The one clock of a tool: it ends what waits and what spins, and everything that the tool started.
-local function await_end(record, task, seconds)
-  local late = failure.new("timeout", ("timed out after %g seconds and was stopped"):format(seconds))
-  record.deadline = time.now() + seconds
+local function await_end(record, task, seconds, late)
+  record.deadline = time.now() + seconds - CLOCK_GRAIN
   task:deadline(seconds, late)
   local _, why = task:join()
   return rawequal(why, late) and "Error: " .. late.message or nil
@@ -71,6 +79,7 @@ local function interrupt(record, task, outcome, why)
   task:cancel(why)
   if await.can_wait() then pcall(task.join, task, CANCEL_GRACE) end
   if outcome.values and outcome.values[1] then return read(record, outcome) end
+  if not outcome.begun then return "Error: not run: " .. why.message, false end
   return ("Error: interrupted while it ran (%s); it may have had effects"):format(why.message), false
 end
 
@@ -83,14 +92,15 @@ end
 ---@return rille.Failure? stop    the failure that ended the wait: the run stops
 function worker.run(record)
   local seconds = record.tool.timeout or 60
-  local task, outcome = start(record)
-  local waited, late = pcall(await_end, record, task, seconds)
+  local late = failure.new("timeout", ("timed out after %g seconds and was stopped"):format(seconds))
+  local task, outcome = start(record, late)
+  local waited, timed_out = pcall(await_end, record, task, seconds, late)
   if not waited then
-    local why = failure.from(late)
+    local why = failure.from(timed_out)
     local content, ok = interrupt(record, task, outcome, why)
     return content, ok, why
   end
-  if late then return late, false end
+  if timed_out then return timed_out, false end
   return read(record, outcome)
 end
 
