@@ -20,6 +20,7 @@ struct sock {
     bool connection; /* opened by on_open_socket, so that on_close_socket ends it, if it was proven
                       */
     bool proven;     /* has a whole response come over it? */
+    bool single;     /* one response at a time: HTTP/1 */
     ino_t inode;     /* of the connection, to recognise it */
 };
 
@@ -39,6 +40,7 @@ struct rl_multi {
     struct sock **socks; /* by file descriptor */
     size_t sock_slots;
     size_t unproven; /* connections */
+    size_t paused;   /* transfers */
     size_t handles;  /* uv handles that are not closed yet */
     bool closed;
 };
@@ -156,16 +158,39 @@ static void act(struct rl_shard *shard, curl_socket_t fd, int flags)
 static bool arm(struct sock *sock, int events);
 
 
+/* What comes between two responses would be taken for the next one. It is thrown away, and the
+ * connection with it: libcurl finds it closed when it wants to use it again. */
+static void hang_up(const struct sock *sock)
+{
+    char bytes[4096];
+    ssize_t len = 1;
+    for (int i = 0; i < 256 && len > 0; i++) {
+        len = recv(sock->fd, bytes, sizeof(bytes), 0);
+        if (i == 0 && len > 0)
+            shutdown(sock->fd, SHUT_RDWR);
+    }
+}
+
+
+/* The server closed a connection at rest, or speaks unasked. A paused transfer looks like rest,
+ * too. */
+static void on_rest_disturbed(struct sock *sock)
+{
+    uv_poll_stop(&sock->poll);
+    sock->armed = 0;
+    if (sock->single && sock->multi->paused == 0)
+        hang_up(sock);
+}
+
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct sock *sock = poll->data;
     int armed = sock->armed;
     if (status < 0)
         sock->armed = 0; /* libuv has stopped it */
-    if (!sock->wanted) { /* the server closed a resting connection, or speaks unasked: libcurl looks
-                          */
-        uv_poll_stop(poll); /* before it uses it again */
-        sock->armed = 0;
+    if (!sock->wanted) {
+        on_rest_disturbed(sock);
         return;
     }
     int flags = status < 0 ? CURL_CSELECT_ERR | CURL_CSELECT_IN : 0; /* reading tells the reason */
@@ -446,14 +471,23 @@ void rl_multi_remove(struct rl_shard *shard, CURL *easy)
 void rl_multi_trust(struct rl_multi *multi, CURL *easy)
 {
     curl_socket_t fd = CURL_SOCKET_BAD;
+    long version = 0;
     if (multi->unproven == 0 || curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK ||
         fd == CURL_SOCKET_BAD)
         return;
     struct sock *sock = find_sock(multi, fd);
     if (sock == NULL || sock->proven)
         return;
+    curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+    sock->single = version == CURL_HTTP_VERSION_1_0 || version == CURL_HTTP_VERSION_1_1;
     sock->proven = true;
     multi->unproven--;
+}
+
+
+void rl_multi_count_paused(struct rl_multi *multi, int change)
+{
+    multi->paused += (size_t)change;
 }
 
 

@@ -47,6 +47,9 @@ struct rl_shard *rl_multi_add(struct rl_multi *multi, CURL *easy, struct rl_err 
  */
 void rl_multi_trust(struct rl_multi *multi, CURL *easy);
 
+/* One transfer more (1) or less (-1) whose write callback returned CURL_WRITEFUNC_PAUSE. */
+void rl_multi_count_paused(struct rl_multi *multi, int change);
+
 /* Ends the transfer of <easy>, finished or not. Not inside a callback of libcurl. */
 void rl_multi_remove(struct rl_shard *shard, CURL *easy);
 
