@@ -1,12 +1,12 @@
 --- profiles_spec.lua -- one conversation, as every provider wants to read it.
 ---
---- spec/fixtures/requests/conversation.json holds it as the transcript does, one file per provider the body that
---- goes out. Whoever changes a profile changes its file, and sees in the diff what servers will see.
+--- spec/fixtures/requests/conversation.json holds it as the transcript does, one file per provider
+--- the body that goes out. Whoever changes a profile changes its file, and sees in the diff what
+--- servers will see.
 local body = require "rille.chat.body"
 local config = require "rille.config"
 local core = require "rille.core"
 local json = require "rille.json"
-local profiles = require "rille.profiles"
 local provider = require "rille.provider"
 local world = require "spec.support.world"
 
@@ -41,7 +41,7 @@ describe("the request", function()
     return body.text(made, transcript)
   end
 
-  for name in pairs(profiles.rows) do
+  for _, name in ipairs(world.providers()) do
     it("is what " .. name .. " wants to read", function()
       local transcript = core.transcript(conversation.messages)
       assert.same(fixture(name), json.decode(built(name, transcript)))
@@ -118,11 +118,8 @@ describe("the request", function()
 
   it("goes from one provider to the next and back", function()
     local transcript = core.transcript(conversation.messages)
-    local names = {}
-    for name in pairs(profiles.rows) do names[#names + 1] = name end
-    table.sort(names)
     for round = 1, 2 do
-      for _, name in ipairs(names) do
+      for _, name in ipairs(world.providers()) do
         assert.same(fixture(name), json.decode(built(name, transcript)), name .. " " .. round)
       end
     end
