@@ -119,6 +119,7 @@ describe("rille.provider", function()
 
     it("takes its own prefix away beside an explicit provider, and no other", function()
       assert.equal("qwen3", resolve { model = "ollama:qwen3", provider = "ollama" }.model)
+      assert.equal("qwen3", resolve { model = "ollama:qwen3", provider = { name = "ollama" } }.model)
       assert.equal("openai:gpt-4o", resolve { model = "openai:gpt-4o", provider = "vllm" }.model)
     end)
 

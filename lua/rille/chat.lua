@@ -55,8 +55,8 @@ local script_flags <const> = heal.apply(profiles.base, profiles.rows.generic.fla
 --- A scripted model is a server of its own: what it refuses is no lesson for others.
 local function script_target(script)
   local profile = {
-    name = "script", base_url = ("script://%p"):format(script), auth = "bearer", headers = {},
-    query = {},
+    name = "script", base_url = ("script://%p"):format(script), auth = "bearer",
+    headers = {}, query = {},
     model = type(script.model) == "string" and script.model or "script", flags = script_flags,
   }
   return { profile = profile, script = script }
@@ -67,8 +67,8 @@ local function resolve(request, model, is_fallback)
   if is_script(model) then return script_target(model) end
   local wanted = {
     model = model, provider = request.provider, base_url = request.base_url,
-    api_key = request.api_key,
-    headers = request.headers, query = request.query, insecure = request.insecure,
+    api_key = request.api_key, headers = request.headers, query = request.query,
+    insecure = request.insecure,
   }
   if is_fallback and not request.base_url and provider.prefix(model) then
     -- another server: nothing that was meant for the first one goes there

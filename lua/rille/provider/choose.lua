@@ -133,6 +133,7 @@ function choose.pick(wanted, model, settings)
   local prefix, rest = choose.split_prefix(model, settings)
   local choice, trouble
   if type(wanted.provider) == "table" then
+    if prefix and prefix == wanted.provider.name then model = rest end
     choice, trouble = from_table(wanted.provider, settings)
   elseif wanted.provider then
     if prefix == wanted.provider then model = rest end
