@@ -18,9 +18,9 @@ local function captured(body)
       return self
     end, flush = function(self) return self end }
   end
-  io.stdout, io.stderr = sink(out), sink(err)
+  io.stdout, io.stderr = sink(out), sink(err)   -- luacheck: ignore
   local ok, problem = pcall(body)
-  io.stdout, io.stderr = stdout, stderr
+  io.stdout, io.stderr = stdout, stderr         -- luacheck: ignore
   if not ok then error(problem, 0) end
   return table.concat(out), table.concat(err)
 end

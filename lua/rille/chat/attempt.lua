@@ -71,7 +71,7 @@ end
 
 --- Asks a scripted model for the bytes of its answer. → response | nil, failure
 local function canned(script, made, request)
-  local asked = json.decode(body.text(made, request.messages))
+  local asked = json.decode(body.text(made, request.messages), { nulls = false })
   local ok, response = pcall(script.respond, script, asked)
   if not ok and failure.is(response) and response.code == "cancelled" then error(response, 0) end
   if ok and (type(response) ~= "table" or type(response.body) ~= "string") then
