@@ -148,6 +148,21 @@ void rl_task_switch(struct rl_engine *engine, lua_State *to)
 }
 
 
+/* What a task starts has no longer to run than the task. */
+static void inherit_deadline(lua_State *L, struct rl_task *task)
+{
+    uint64_t bound_ns = task->parent != NULL ? task->parent->deadline_ns : 0;
+    if (bound_ns == 0 || (task->deadline_ns != 0 && task->deadline_ns <= bound_ns))
+        return;
+    task->deadline_ns = bound_ns;
+    rl_task_push(L, task);
+    rl_task_push(L, task->parent);
+    lua_getiuservalue(L, -1, RL_LATE);
+    lua_setiuservalue(L, -3, RL_LATE); /* task.late = parent.late */
+    lua_pop(L, 2);
+}
+
+
 bool rl_task_set_deadline(lua_State *L, struct rl_task *task, uint64_t deadline_ns, int reason)
 {
     struct rl_engine *engine = task->engine;
@@ -159,6 +174,7 @@ bool rl_task_set_deadline(lua_State *L, struct rl_task *task, uint64_t deadline_
     lua_setiuservalue(L, -2, RL_LATE);
     lua_pop(L, 1);
     task->deadline_ns = deadline_ns;
+    inherit_deadline(L, task);
     if (task->state == RL_TASK_WAITING)
         rl_task_arm(task);
     if (engine->interrupt == NULL && engine->may_interrupt) {
@@ -242,20 +258,6 @@ static int l_body(lua_State *L)
 
 
 /* ------------------------------------------------------------------ tasks as Lua sees them */
-
-/* What a task starts has no longer to run than the task. */
-static void inherit_deadline(lua_State *L, struct rl_task *task)
-{
-    if (task->parent == NULL || task->parent->deadline_ns == 0)
-        return;
-    task->deadline_ns = task->parent->deadline_ns;
-    rl_task_push(L, task);
-    rl_task_push(L, task->parent);
-    lua_getiuservalue(L, -1, RL_LATE);
-    lua_setiuservalue(L, -3, RL_LATE); /* task.late = parent.late */
-    lua_pop(L, 2);
-}
-
 
 struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine, int nargs)
 {

@@ -114,8 +114,9 @@ struct rl_op *rl_task_childless(struct rl_task *task);
 void rl_task_cancel(lua_State *L, struct rl_task *task, int reason);
 
 /* At uv_hrtime <deadline_ns> the task, and any it spawns from now on, is cancelled with the value
- * at stack index <reason> even if it never waits: see interrupt.h. Returns false when the system
- * has no thread for that; then only waits end at a deadline. */
+ * at stack index <reason> even if it never waits: see interrupt.h. The deadline of the task that
+ * spawned it stays where it is the earlier one. Returns false when the system has no thread for
+ * that; then only waits end at a deadline. */
 bool rl_task_set_deadline(lua_State *L, struct rl_task *task, uint64_t deadline_ns, int reason);
 
 /* A coroutine of the script's own begins to run inside a task, or gives control back to <to>. */

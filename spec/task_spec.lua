@@ -392,6 +392,20 @@ describe("rille.timeout", function()
     assert.same({ "timeout", "outer" }, { inner, outer })
   end))
 
+  for name, spin in pairs {
+    ["never waits"] = function() while true do end end,
+    ["catches what stops it"] = function() while true do pcall(function() while true do end end) end end,
+    ["spins in a coroutine"] = function() coroutine.wrap(function() while true do end end)() end,
+  } do
+    it("stops code that " .. name, function()
+      local start = rille.now()
+      local _, why = rille.timeout(0.03, spin)
+      assert.equal("timeout: not finished after 0.03 seconds", tostring(why))
+      assert.is_true(rille.now() - start < 2)
+      assert.equal("fine", rille.timeout(1, function() rille.sleep(0.001) return "fine" end))
+    end)
+  end
+
   it("blames the caller for a wrong argument", function()
     local place = "^spec/task_spec.lua:%d+: rille.timeout: "
     assert.matches(place .. "seconds, 0 or more, expected$", raised(function() rille.timeout(print) end))

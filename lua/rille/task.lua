@@ -10,8 +10,11 @@ local await = require "rille.await"
 local failure = require "rille.failure"
 local options = require "rille.options"
 local time = require "rille.time"
+require "rille.coroutine"   -- so that a deadline finds the coroutine that runs
 
 local task = {}
+
+local DEADLINE_GRACE <const> = 0.02   -- seconds by which code that waits is left alone: its wait ends by itself
 
 
 local function check_function(fn, name)
@@ -211,7 +214,8 @@ function task.race(functions)
 end
 
 
---- Calls `fn(...)` and gives up after a time: what it waits for is abandoned and it is cancelled.
+--- Calls `fn(...)` and gives up after a time: what it waits for is abandoned and it is cancelled; code that never
+--- waits is stopped, too.
 ---@async
 ---@param seconds number
 ---@param fn fun(...): any ...
@@ -221,12 +225,12 @@ end
 function task.timeout(seconds, fn, ...)
   check_seconds(seconds, "rille.timeout")
   check_function(fn, "rille.timeout")
+  local late = failure.new("timeout", ("not finished after %g seconds"):format(seconds))
   local group <close> = open_group()
   group:start(fn, ...)
-  if not group:next(seconds) then
-    return nil, failure.new("timeout", ("not finished after %g seconds"):format(seconds))
-  end
   local child = group.tasks[1]
+  child:deadline(seconds + DEADLINE_GRACE, late)
+  if not group:next(seconds) then return nil, late end
   if child:status() == "failed" then error(select(2, child:join()), 0) end
   return child:join()
 end
