@@ -158,6 +158,18 @@ describe("rille.dispatch", function()
     assert.is_true(cleaned)
   end))
 
+  it("stops a tool that never waits at its timeout, in a coroutine of its own too", async(function()
+    local spins = {
+      function() while true do end end,
+      function() while true do pcall(function() while true do end end) end end,
+      function() coroutine.wrap(function() while true do end end)() end,
+    }
+    for _, spin in ipairs(spins) do
+      local tool = agents.tool("spin", spin, { timeout = 0.03 })
+      assert.equal("Error: timed out after 0.03 seconds and was stopped", results_of({ { "spin", {} } }, { tool })[1])
+    end
+  end))
+
   it("counts one tool's timeout for that tool alone", async(function()
     local tool = agents.tool("hang", function() rille.sleep(60) end, { timeout = 0.02 })
     local quick = agents.tool("quick", function() rille.sleep(0.04) return "fine" end)
