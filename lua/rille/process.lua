@@ -100,9 +100,9 @@ end
 ---@field clear_env? boolean   true: the child gets what `env` says and nothing else
 ---@field stdin? string        what it reads; default: nothing (/dev/null)
 ---@field timeout? number      seconds; default: no limit
----@field max_bytes? integer   kept of stdout and of stderr, each; default 1 MiB. Of more the first
----                            and the last half are kept, with a line between them that says how
----                            much is missing; the program is never blocked
+---@field max_bytes? integer   kept of stdout and of stderr, each; default 1 MiB. Of more the beginning
+---                            and the end are kept, with a line between them that says how much is
+---                            missing (below 80 the beginning alone); the program is never blocked
 
 ---@class rille.process.result
 ---@field code integer         exit status; 128 + number when a signal ended it

@@ -1,9 +1,12 @@
 --- rille.process.capture -- beside the walk: keeps the head and the tail of a stream of bytes.
 ---
---- Invariant: memory stays below three times max_bytes however much is added, and every byte is
---- kept as long as there were no more than max_bytes.
+--- Invariant: memory stays below three times max_bytes however much is added, every byte is kept as
+--- long as there were no more than max_bytes, and what is kept is never longer than that.
 
 local capture = {}
+
+local NOTE <const> = "\n[… %d bytes cut …]\n"
+local ROOM_FOR_NOTE <const> = 80   -- max_bytes below which the head alone is kept, without a note
 
 ---@class rille.Capture
 ---@field bytes integer   added so far
@@ -12,13 +15,14 @@ Capture.__index = Capture
 
 
 --- Makes an empty one.
----@param max_bytes integer   half of it for the head, half for the tail
+---@param max_bytes integer   half of it for the head, half for the tail, and a note between them
 ---@return rille.Capture
 function capture.new(max_bytes)
+  local tail_max = max_bytes >= ROOM_FOR_NOTE and max_bytes // 2 or 0
   return setmetatable({
-    bytes = 0,
-    _head = {}, _head_room = max_bytes - max_bytes // 2,
-    _tail = {}, _tail_bytes = 0, _tail_max = max_bytes // 2,
+    bytes = 0, _max = max_bytes,
+    _head = {}, _head_room = max_bytes - tail_max,
+    _tail = {}, _tail_bytes = 0, _tail_max = tail_max,
   }, Capture)
 end
 
@@ -50,15 +54,17 @@ function Capture:add(bytes)
 end
 
 
---- What was kept. Where bytes are missing a line says how many.
+--- What was kept. Where bytes are missing a line says how many, if there is room for it.
 ---@return string text
 ---@return boolean truncated
 function Capture:text()
   self:_shorten()
   local head, tail = table.concat(self._head), self._tail[1]
-  local missing = self.bytes - #head - #tail
-  if missing == 0 then return head .. tail, false end
-  return ("%s\n[… %d bytes cut …]\n%s"):format(head, missing, tail), true
+  if self.bytes <= self._max then return head .. tail, false end
+  if self._tail_max == 0 then return head, true end
+  local room = self._max - #NOTE:format(self.bytes)
+  local first, last = head:sub(1, room - room // 2), tail:sub(-(room // 2))
+  return first .. NOTE:format(self.bytes - room) .. last, true
 end
 
 
