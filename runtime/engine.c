@@ -12,6 +12,15 @@
 
 /* ------------------------------------------------------------------ turning */
 
+/* A turn of libuv runs timers, then waits for events, even when a timer gave us what we wait for.
+ */
+void rl_engine_hurry(struct rl_engine *engine)
+{
+    if (engine->blocking)
+        uv_stop(engine->loop); /* this turn does not wait; its end forgets that */
+}
+
+
 void rl_engine_queue(struct rl_task *task)
 {
     struct rl_engine *engine = task->engine;
@@ -20,6 +29,7 @@ void rl_engine_queue(struct rl_task *task)
     *engine->ready_tail = task;
     engine->ready_tail = &task->next_ready;
     engine->ready_count++;
+    rl_engine_hurry(engine);
 }
 
 
@@ -58,8 +68,11 @@ bool rl_engine_turn(lua_State *L, struct rl_engine *engine, bool wait)
         resume_ready(L, engine); /* one of them may have done what the caller waits for */
     bool block = wait && !resumed && engine->ready_count == 0;
     struct rl_task *before = engine->running;
+    bool was_blocking = engine->blocking;
     engine->running = NULL; /* what callbacks start is nobody's child */
+    engine->blocking = block;
     bool alive = uv_run(engine->loop, block ? UV_RUN_ONCE : UV_RUN_NOWAIT) != 0;
+    engine->blocking = was_blocking;
     engine->running = before;
     return alive || resumed || engine->ready_count > 0;
 }

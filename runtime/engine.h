@@ -52,6 +52,7 @@ struct rl_engine {
     size_t tasks, ready_count;
     size_t open_timers;             /* timers that libuv still knows */
     int nesting;                    /* loops turned inside tasks */
+    bool blocking;                  /* inside a turn that waits for events */
     enum rl_wake wake;              /* for the continuation that runs now */
     struct rl_interrupt *interrupt; /* opened with the first deadline */
     bool may_interrupt;             /* the host allows a signal handler */
@@ -59,6 +60,9 @@ struct rl_engine {
     bool closing; /* the state is being closed: nobody waits any more */
     bool closed;
 };
+
+/* engine.c: something happened that is waited for; the running turn must not wait for events. */
+void rl_engine_hurry(struct rl_engine *engine);
 
 /* wait.c: takes a parked task off its operation. */
 void rl_task_unpark(struct rl_task *task);

@@ -34,7 +34,8 @@ struct rl_task;   /* one coroutine of ours */
  * frees it while a state is being closed completes it first. */
 struct rl_op {
     bool done; /* set by rl_op_complete; its owner may clear it to be waited for again */
-    struct rl_task *waiters; /* tasks parked on it; kept by task.c */
+    struct rl_task *waiters;  /* tasks parked on it; kept by task.c */
+    struct rl_engine *turner; /* who turns the loop for it, outside a task; kept by wait.c */
 };
 
 /* Completes <op>: whoever waits becomes ready. Idempotent; safe in uv and curl callbacks. */

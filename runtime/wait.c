@@ -54,6 +54,8 @@ void rl_op_complete(struct rl_op *op)
     op->done = true;
     while (op->waiters != NULL)
         rl_task_wake(op->waiters, RL_WAKE_DONE);
+    if (op->turner != NULL)
+        rl_engine_hurry(op->turner);
 }
 
 
@@ -179,13 +181,16 @@ static int park_task(lua_State *L, struct rl_task *task, struct rl_op *op, int64
 /* A timer of a wait outside any task; it frees itself. */
 struct alarm {
     uv_timer_t timer;
+    struct rl_engine *engine;
     bool rang;
 };
 
 
 static void on_alarm(uv_timer_t *timer)
 {
-    ((struct alarm *)timer)->rang = true;
+    struct alarm *alarm = (struct alarm *)timer;
+    alarm->rang = true;
+    rl_engine_hurry(alarm->engine);
 }
 
 
@@ -200,6 +205,7 @@ static struct alarm *set_alarm(lua_State *L, struct rl_engine *engine, int64_t t
     struct alarm *alarm = calloc(1, sizeof(*alarm));
     if (alarm == NULL)
         luaL_error(L, "not enough memory");
+    alarm->engine = engine;
     uv_timer_init(engine->loop, &alarm->timer);
     uv_update_time(engine->loop);
     uv_timer_start(&alarm->timer, on_alarm, (uint64_t)timeout_ms, 0);
@@ -214,9 +220,12 @@ static enum rl_wake wait_turning(lua_State *L, struct rl_engine *engine, struct 
     struct rl_task *task = engine->running; /* may wait here in a coroutine of its own */
     struct alarm *alarm = timeout_ms >= 0 ? set_alarm(L, engine, timeout_ms) : NULL;
     enum rl_wake reason = RL_WAKE_DONE;
+    struct rl_engine *turner = op != NULL ? op->turner : NULL;
     struct rl_shield shield;
     rl_shield_raise(&shield);
     engine->nesting++;
+    if (op != NULL)
+        op->turner = engine;
     while (op == NULL || !op->done) {
         if (alarm != NULL && alarm->rang) {
             reason = RL_WAKE_TIMEOUT;
@@ -231,6 +240,8 @@ static enum rl_wake wait_turning(lua_State *L, struct rl_engine *engine, struct 
             break;
         }
     }
+    if (op != NULL)
+        op->turner = turner;
     engine->nesting--;
     engine->running = task;
     rl_shield_lower(&shield);
