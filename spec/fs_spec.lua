@@ -137,9 +137,12 @@ describe("rille.fs", function()
     it("waits for a pipe without holding up the others", async(function()
       os.execute("mkfifo " .. at("pipe"))
       local writer = rille.spawn(rille.process.run,
-        { "sh", "-c", ("exec >%s; sleep 0.05; echo hello; sleep 0.05; echo bye"):format(at("pipe")) })
+        { "sh", "-c", ("exec >%s; : >%s; sleep 0.05; echo hello; sleep 0.05; echo bye"):format(at("pipe"), at("ready")) })
       local opened = uv.fs_open(at("pipe"), uv.constants.O_RDONLY | uv.constants.O_NONBLOCK, 0)
-      rille.sleep(0.02)
+      for _ = 1, 1000 do -- without a writer a pipe is at its end
+        if uv.fs_stat(at("ready")) then break end
+        rille.sleep(0.005)
+      end
       local text = fs.read(at("pipe"))
       uv.fs_close(opened)
       writer:join()

@@ -3,6 +3,8 @@ local core = require "rille.core"
 
 local harness = {}
 
+local LONGEST <const> = 300 -- seconds that a test may take: one that hangs is a failure, not a hung suite
+
 --- Says what a test left behind, or nil.
 --- @param before table   counts before the test
 --- @param after table
@@ -42,7 +44,12 @@ function _G.async(body)
         return debug.traceback(tostring(err), 2)
       end))
     end)
-    local _, failure = task:join()
+    local _, failure = task:join(LONGEST)
+    if failure and task:status() == "waiting" then
+      task:cancel()
+      task:join()
+      error(("still waits after %d seconds"):format(LONGEST), 0)
+    end
     if failure then error(failure, 0) end
     if not outcome[1] then error(outcome[2], 0) end
   end
