@@ -116,7 +116,7 @@ end
 
 --- Checks the options and makes of them what the loop over redirects works on. Errors blame `level`.
 local function prepare(given, level)
-  options.check(given, option_types, "rille.http.request", level + 1)
+  given = options.check(given, option_types, "rille.http.request", level + 1)
   if given.url == nil then error("rille.http.request: option 'url' is missing", level + 1) end
   if given.body and given.json ~= nil then
     error("rille.http.request: either body or json", level + 1)
@@ -124,7 +124,9 @@ local function prepare(given, level)
   local lines = header_lines(given.headers, level + 1)
   local body = given.body
   if given.json ~= nil then
-    body = json.encode(given.json)
+    local encoded, text = pcall(json.encode, given.json)
+    if not encoded then error("rille.http.request: option 'json': " .. tostring(text), level + 1) end
+    body = text
     if not has_header(lines, "content-type") then lines[#lines + 1] = "Content-Type: application/json" end
   end
   local method = given.method or default_method(given)
@@ -241,42 +243,48 @@ function http.request(given)
 end
 
 
---- Makes a function for one method.
+--- Makes a function for one method: `f(url, options)`, or `f { url = …, … }` as http.request has it.
 local function verb(method)
+  local name <const> = "rille.http." .. method:lower()
   return function(target, given)
-    if type(target) ~= "string" then
-      error(("rille.http.%s: URL expected, got %s"):format(method:lower(), type(target)), 2)
+    if given ~= nil and type(given) ~= "table" then
+      error(("%s: options: table expected, got %s"):format(name, type(given)), 2)
     end
     local request = { url = target, method = method }
-    for name, value in pairs(given or {}) do
-      if name == "url" or name == "method" then
-        error(("rille.http.%s: option '%s' belongs to rille.http.request"):format(method:lower(), name), 2)
+    if type(target) == "table" and given == nil then
+      given, request.url = target, nil
+    elseif type(target) ~= "string" then
+      error(("%s: URL expected, got %s"):format(name, type(target)), 2)
+    end
+    for key, value in pairs(given or {}) do
+      if request[key] ~= nil then
+        error(("%s: option '%s' belongs to rille.http.request"):format(name, key), 2)
       end
-      request[name] = value
+      request[key] = value
     end
     return run(prepare(request, 2))
   end
 end
 
 
---- The same with the URL first: `http.get(url, { query = …, headers = …, timeout = … })`.
+--- The same with the URL first: `http.get(url, { query = …, headers = …, timeout = … })`; or all in one table.
 ---@async
----@type fun(url: string, options?: table): rille.http.Reply?, rille.Failure?
+---@type fun(url: string|table, options?: table): rille.http.Reply?, rille.Failure?
 http.get = verb("GET")
 ---@async
----@type fun(url: string, options?: table): rille.http.Reply?, rille.Failure?
+---@type fun(url: string|table, options?: table): rille.http.Reply?, rille.Failure?
 http.post = verb("POST")
 ---@async
----@type fun(url: string, options?: table): rille.http.Reply?, rille.Failure?
+---@type fun(url: string|table, options?: table): rille.http.Reply?, rille.Failure?
 http.put = verb("PUT")
 ---@async
----@type fun(url: string, options?: table): rille.http.Reply?, rille.Failure?
+---@type fun(url: string|table, options?: table): rille.http.Reply?, rille.Failure?
 http.patch = verb("PATCH")
 ---@async
----@type fun(url: string, options?: table): rille.http.Reply?, rille.Failure?
+---@type fun(url: string|table, options?: table): rille.http.Reply?, rille.Failure?
 http.delete = verb("DELETE")
 ---@async
----@type fun(url: string, options?: table): rille.http.Reply?, rille.Failure?
+---@type fun(url: string|table, options?: table): rille.http.Reply?, rille.Failure?
 http.head = verb("HEAD")
 
 
