@@ -260,6 +260,20 @@ describe("rille.chat.completions.create", function()
         { timeout = { conect = 1 } } },
       { "unknown option 'base' (did you mean 'base_url'?)", { model = "m", messages = HELLO },
         { provider = { base = "x" } } },
+      { "model: name, list of names or scripted model expected, got number", { model = 5, messages = HELLO } },
+      { "model: entry 2: name or scripted model expected", { model = { "m", 5 }, messages = HELLO } },
+      { "stream: boolean expected, got string", { model = "m", messages = HELLO, stream = "yes" } },
+      { "temperature: NaN has no JSON", { model = "m", messages = HELLO, temperature = 0 / 0 } },
+      { "metadata: a.b: a function has no JSON", { model = "m", messages = HELLO, metadata = { a = { b = print } } } },
+      { "messages[1]: content: a function has no JSON", { model = "m", messages = { { role = "user", content = print } } } },
+      { "tools[1]: table expected, got number", { model = "m", messages = HELLO, tools = { 5 } } },
+      { "tools[2]: type: a function has no JSON", { model = "m", messages = HELLO, tools = { {}, { type = print } } } },
+      { "extra.top_k: infinity has no JSON", { model = "m", messages = HELLO }, { extra = { top_k = math.huge } } },
+      { "retries: 0 or more", { model = "m", messages = HELLO }, { retries = -1 } },
+      { "timeout: idle is negative", { model = "m", messages = HELLO }, { timeout = { idle = -1 } } },
+      { "timeout: total is negative", { model = "m", messages = HELLO }, { timeout = -1 } },
+      { "headers: 'X-A': string expected, got function", { model = "m", messages = HELLO }, { headers = { ["X-A"] = print } } },
+      { "query: 'a': string expected, got function", { model = "m", messages = HELLO }, { query = { a = print } } },
     }
     for _, case in ipairs(cases) do
       local message = raised(function() completions.create(case[2], case[3]) end)
