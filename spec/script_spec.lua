@@ -327,6 +327,36 @@ describe("a rille.script function step", function()
     assert.equal("f", joined(model:respond(streamed()).body).calls[1].name)
   end)
 
+  it("may answer with a message of the API", function()
+    local answers = {
+      { role = "assistant", content = "hi", reasoning_content = "hm" },
+      { content = json.null, tool_calls = { { id = "c1", type = "function", ["function"] = { name = "f", arguments = '{"a": 1}' } } } },
+      { content = json.null, refusal = "no" },
+    }
+    local said = script { function() return answers[1] end, function() return answers[2] end, answers[3] }
+    local joins = {}
+    for i = 1, 3 do joins[i] = joined(said:respond(streamed()).body) end
+    assert.same({ "hi", "hm" }, { joins[1].content, joins[1].reasoning })
+    assert.same({ "c1", "f", '{"a": 1}' }, { joins[2].calls[1].id, joins[2].calls[1].name, joins[2].calls[1].arguments })
+    assert.equal("no", joins[3].refusal)
+    said:assert_done()
+  end)
+
+  it("may answer with a completion of the API", function()
+    local said = script { function()
+      return { id = "x", object = "chat.completion", usage = { prompt_tokens = 3, completion_tokens = 4 }, choices = {
+        { index = 0, finish_reason = "length", message = { role = "assistant", content = "half" } },
+        { index = 1, message = { content = "whole" } },
+      } }
+    end }
+    local body = assert(json.decode(said:respond(request { n = 2 }).body, { nulls = false }))
+    assert.equal("x", body.id)
+    assert.equal(3, body.usage.prompt_tokens)
+    assert.same({ "half", "length" }, { body.choices[1].message.content, body.choices[1].finish_reason })
+    assert.same({ "whole", "stop" }, { body.choices[2].message.content, body.choices[2].finish_reason })
+    said:assert_done()
+  end)
+
   it("that raises is answered by a 400 and remembered", function()
     local model = script { function() error("unexpected prompt", 0) end, name = "greeter" }
     local response = model:respond(request())

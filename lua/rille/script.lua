@@ -103,9 +103,9 @@ end
 
 --- `level`: whose line is blamed, counted from here.
 local function build(list, level)
-  options.check(list, script_options, "rille.script", level)
+  list = options.check(list, script_options, "rille.script", level)
   for i, step in ipairs(list) do
-    steps.check(step, ("rille.script: step %d"):format(i), level)
+    steps.check(steps.read(step), ("rille.script: step %d"):format(i), level)
   end
   return setmetatable({
     name = list.name or place(level), model = list.model, requests = {},
@@ -118,8 +118,8 @@ end
 
 --- Makes a scripted model. `rille.script{…}` is the same.
 ---
---- A step is a text, a table as the makers above return it, or a function that is given the request
---- and returns one. Besides the steps: name, model, loop (start again after the last step),
+--- A step is a text, a table as the makers above return it, a message or completion as the API has them,
+--- or a function that is given the request and returns one. Besides the steps: name, model, loop (start again after the last step),
 --- created, delta and pause (defaults for every step).
 ---@param list table     the steps
 ---@return rille.Script
@@ -176,6 +176,7 @@ local function resolve(self, step, request, number)
     if value == nil then return broken(self, number, "the function returned nothing") end
     step = value
   end
+  step = steps.read(step)
   local ok, problem = pcall(steps.check, step, "answer", 0)
   return ok and step or broken(self, number, problem)
 end

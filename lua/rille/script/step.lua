@@ -147,6 +147,62 @@ local function answer(settings, step, request)
 end
 
 
+--- Members of an answer of the API that a step spells otherwise, or has no use for.
+local wire_names <const> = {
+  content = "text", tool_calls = "calls", reasoning_content = "reasoning", role = false, object = false,
+}
+
+
+--- A call as the API writes it, as a step does.
+local function call_of_wire(call)
+  local inner = type(call) == "table" and (call["function"] or call.custom)
+  if type(inner) ~= "table" then return call end
+  return { id = call.id, type = call.type, name = inner.name, arguments = inner.arguments, input = inner.input }
+end
+
+
+--- A choice, or a message, of the API's making as a step; `index` is its place in the list anyway.
+local function step_of_wire(given)
+  local made = {}
+  for name, value in pairs(given) do
+    if name ~= "index" and name ~= "message" and wire_names[name] == nil then made[name] = value end
+  end
+  local message = type(given.message) == "table" and given.message or given
+  for name, wanted in pairs(wire_names) do
+    local value = message[name]
+    if wanted and value ~= nil and value ~= json.null then made[wanted] = value end
+  end
+  made.refusal = type(message.refusal) == "string" and message.refusal or nil
+  if type(made.calls) == "table" then
+    local calls = {}
+    for i, call in ipairs(made.calls) do calls[i] = call_of_wire(call) end
+    made.calls = calls
+  end
+  return made
+end
+
+
+local function is_message(given)
+  return type(given) == "table" and (given.role ~= nil or given.content ~= nil or given.tool_calls ~= nil)
+end
+
+
+--- A function may answer as the API does: with a message, or with a whole completion.
+---@param given any
+---@return any step
+function steps.read(given)
+  if is_message(given) then return step_of_wire(given) end
+  local choices = type(given) == "table" and given.choices
+  if type(choices) ~= "table" or not (type(choices[1]) == "table" and is_message(choices[1].message)) then
+    return given
+  end
+  local made = with({}, given)
+  made.object, made.choices = nil, {}
+  for i, choice in ipairs(choices) do made.choices[i] = step_of_wire(choice) end
+  return made
+end
+
+
 --- Checks a step where it is written. Raises for an unknown key or a wrong type.
 ---@param step any
 ---@param where string     opens the message
