@@ -140,6 +140,8 @@ describe("rille.tool, wrong options", function()
     assert.matches("rille.tool 't': option 'run' is missing", message)
     _, message = pcall(tool.new, "t")
     assert.matches("table of options expected, got string", message)
+    _, message = pcall(function() tool.new() end)
+    assert.matches("^spec/tool_spec.lua:%d+: rille.tool: table of options expected, got nil$", message)
   end)
 
   it("raise for names that servers refuse", function()

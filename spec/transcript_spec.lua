@@ -53,6 +53,13 @@ describe("rille.transcript", function()
     assert.equal("rille.Transcript (2 messages)", tostring(talk("a", "b")))
   end)
 
+  it("takes another transcript, and leaves that alone", function()
+    local first = talk("a")
+    local second = transcript.new(first):append(user "b")
+    assert.same({ "a" }, contents(first))
+    assert.same({ "a", "b" }, contents(second))
+  end)
+
   it("raises at the caller for what are no messages", function()
     raises("^spec/transcript_spec.lua:%d+: transcript: messages: table expected, got string$", function()
       local t = transcript.new "x"

@@ -87,6 +87,7 @@ end
 
 
 local function check(given, level)
+  if given == nil then error("rille.tool: table of options expected, got nil", level + 1) end
   options.check(given, SPEC, "rille.tool", level + 1)
   check_name(given.name, level + 1)
   local where = ("rille.tool '%s'"):format(given.name)

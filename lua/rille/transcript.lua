@@ -34,7 +34,16 @@ local transcript = {}
 local metatable = getmetatable(core.transcript())
 
 
+--- Is it a transcript?
+---@param value any
+---@return boolean
+function transcript.is(value)
+  return type(value) == "userdata" and getmetatable(value) == metatable
+end
+
+
 local function build(messages, level)
+  if transcript.is(messages) then return messages:clone() end
   if messages ~= nil and type(messages) ~= "table" then
     error(("transcript: messages: table expected, got %s"):format(type(messages)), level + 1)
   end
@@ -45,19 +54,11 @@ end
 
 
 --- Makes a transcript. Raises when a message is no table with a `role`, or holds what JSON cannot.
----@param messages? rille.Message[]       what it begins with
+---@param messages? rille.Message[]|rille.Transcript   what it begins with
 ---@return rille.Transcript
 function transcript.new(messages)
   local made = build(messages, 2)   -- no tail call: errors name the caller's line
   return made
-end
-
-
---- Is it a transcript?
----@param value any
----@return boolean
-function transcript.is(value)
-  return type(value) == "userdata" and getmetatable(value) == metatable
 end
 
 
