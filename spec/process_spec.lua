@@ -38,12 +38,14 @@ local function leaves_nothing(fn)
   return function()
     if not proc.is_here then return fn() end
     run { "true" }
-    collectgarbage()
-    local before = proc.descriptors()
+    local before = proc.descriptors() -- what earlier tests left to the collector may go meanwhile
     fn()
-    rille.sleep(0.01)
-    collectgarbage()
-    assert.equal(before, proc.descriptors())
+    for _ = 1, 100 do
+      collectgarbage()
+      rille.sleep(0.01)
+      if proc.descriptors() <= before then break end
+    end
+    assert.is_true(proc.descriptors() <= before)
     assert.same({}, proc.zombies())
   end
 end
