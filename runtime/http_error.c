@@ -88,7 +88,7 @@ static const struct sentence sentences[] = {
     {CURLE_COULDNT_RESOLVE_PROXY, RL_ECONNECT, "could not reach ",
      ": the proxy's host name has no address; check HTTPS_PROXY", NULL},
     {CURLE_PEER_FAILED_VERIFICATION, RL_ECONNECT, "the certificate of ",
-     " is not trusted: ", "; SSL_CERT_FILE names further authorities"},
+     " is not trusted: ", "; if its authority is your own, name it with SSL_CERT_FILE"},
     {CURLE_SSL_CACERT_BADFILE, RL_EINVAL, "could not reach ",
      ": the file of trusted certificates cannot be read: ", ""},
     {CURLE_SSL_CONNECT_ERROR, RL_ECONNECT, "no secure connection to ", ": ",
