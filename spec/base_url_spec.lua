@@ -29,6 +29,15 @@ describe("rille.provider.base_url", function()
       end)
     end
 
+    it("reads a text once, and again after many others", function()
+      local first = assert(base_url.parse("http://h/v1?once"))
+      assert.equal(first, base_url.parse("http://h/v1?once"))
+      for i = 1, 200 do assert.equal("http://h/" .. i, base_url.parse("http://h/" .. i).text) end
+      assert.same(first, base_url.parse("http://h/v1?once"))
+      assert.is_nil((base_url.parse("h")))
+      assert.is_nil((base_url.parse("h")))
+    end)
+
     for _, text in ipairs({
       "", "h", "h:80", "/v1", "//h/v1", "ftp://h/v1", "file:///etc", "http:", "http:/h", "http://",
       "http:///v1",

@@ -244,6 +244,22 @@ describe("rille.provider", function()
     end)
   end)
 
+  describe("flags", function()
+    it("are one table for all requests to a row", function()
+      local one = resolve { model = "ollama:a" }
+      assert.equal(one.flags, resolve({ model = "ollama:b" }).flags)
+      assert.not_equal(one.flags, resolve({ model = "vllm:b" }).flags)
+    end)
+
+    it("of one's own are laid over a copy", function()
+      local plain = resolve { model = "ollama:a" }
+      local own = resolve { model = "a", provider = { name = "ollama", flags = { strict = false } } }
+      assert.is_false(own.flags.strict)
+      assert.is_true(plain.flags.strict)
+      assert.is_true(resolve({ model = "ollama:a" }).flags.strict)
+    end)
+  end)
+
   describe("base URLs", function()
     local function base_of(text)
       return resolve({ model = "x", base_url = text }).base_url

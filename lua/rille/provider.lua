@@ -38,7 +38,7 @@ local provider = {}
 ---@field auth "bearer"|"api-key"
 ---@field headers table<string, string>
 ---@field query table<string, string>
----@field flags rille.Flags
+---@field flags rille.Flags       shared: never changed
 
 local function refuse(message)
   return nil, failure.new("invalid_request", message)
@@ -116,12 +116,25 @@ local function check_key(key, variable, none_wanted, choice, row, parsed, insecu
 end
 
 
-local function merged_flags(...)
-  local flags = {}
+local function merged(...)
+  local all = {}
   for _, layer in ipairs({ ... }) do
-    for name, value in pairs(layer) do flags[name] = value end
+    for name, value in pairs(layer) do all[name] = value end
   end
-  return flags
+  return all
+end
+
+
+local flags_of_row = setmetatable({}, { __mode = "k" })   -- row → its flags and those of the base
+
+
+--- What the profile wants. One table per row, so that what is derived from flags can be kept with
+--- them.
+local function flags_of(row, spec)
+  local flags = flags_of_row[row] or merged(profiles.base, row.flags or {})
+  flags_of_row[row] = flags
+  if not spec.flags then return flags end
+  return merged(flags, spec.flags)
 end
 
 
@@ -178,8 +191,8 @@ local function build(wanted, choice, row, model)
   return {
     name = choice.name, base_url = parsed.text, model = model or spec.model,
     api_key = key, auth = spec.auth or row.auth or "bearer", headers = headers,
-    query = merged_flags(base_url.query_table(parsed.query), spec.query or {}, wanted.query or {}),
-    flags = merged_flags(profiles.base, row.flags or {}, spec.flags or {}),
+    query = merged(base_url.query_table(parsed.query), spec.query or {}, wanted.query or {}),
+    flags = flags_of(row, spec),
   }
 end
 

@@ -1,12 +1,15 @@
 --- rille.provider.base_url -- beside the walk: the base URL of a provider: read, judged,
 --- recognised.
 ---
---- Invariant: nothing is added to a base that the user wrote (no second /v1, and no first one).
+--- Invariants: nothing is added to a base that the user wrote (no second /v1, and no first one);
+--- a base is read once, because every request asks: what `parse` returns is shared, never changed.
 --- Source: wire contract §1; reliability §3 row 8 (where a key may travel).
 
 local url = require "rille.http.url"
 
 local base_url = {}
+
+local MOST_KNOWN <const> = 64   -- bases that are remembered
 
 ---@class rille.BaseUrl
 ---@field text string      without query, trailing slash and the scheme's own port
@@ -30,13 +33,7 @@ local function refuse(text)
 end
 
 
---- Reads a base URL. The endpoint that somebody pasted with it is taken away.
----@param text string
----@return rille.BaseUrl? parsed
----@return string? reason
-function base_url.parse(text)
-  local reason = refuse(text)
-  if reason then return nil, reason end
+local function read(text)
   text = text:match("^%s*(.-)%s*$")
   local parts = url.parse(text)
   local host, port = url.host(text)
@@ -47,6 +44,23 @@ function base_url.parse(text)
     scheme = parts.scheme, host = host, port = port, query = parts.query or "",
     loopback = url.is_loopback(text),
   }
+end
+
+
+local known, known_count = {}, 0   -- text → what it says
+
+
+--- Reads a base URL. The endpoint that somebody pasted with it is taken away.
+---@param text string
+---@return rille.BaseUrl? parsed    not yours to change
+---@return string? reason
+function base_url.parse(text)
+  if known[text] then return known[text] end
+  local reason = refuse(text)
+  if reason then return nil, reason end
+  if known_count == MOST_KNOWN then known, known_count = {}, 0 end
+  known[text], known_count = read(text), known_count + 1
+  return known[text]
 end
 
 
@@ -80,6 +94,7 @@ end
 ---@return table<string, string>
 function base_url.query_table(query)
   local members = {}
+  if query == "" then return members end
   for pair in query:gmatch("[^&]+") do
     local name, value = pair:match("^([^=]*)=?(.*)$")
     members[unescape(name)] = unescape(value)

@@ -47,10 +47,23 @@ local function known_names(settings)
 end
 
 
+local rows_of = setmetatable({}, { __mode = "k" })   -- a parsed base → name of its row, or false
+
+
+--- The row that claims a base URL; every request of a run asks for the same one.
 local function row_by_url(parsed)
-  for _, name in ipairs(options.names(profiles.rows)) do
-    if base_url.belongs_to(parsed, profiles.rows[name]) then return name end
+  local found = rows_of[parsed]
+  if found == nil then
+    found = false
+    for _, name in ipairs(options.names(profiles.rows)) do
+      if base_url.belongs_to(parsed, profiles.rows[name]) then
+        found = name
+        break
+      end
+    end
+    rows_of[parsed] = found
   end
+  return found or nil
 end
 
 
