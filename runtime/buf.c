@@ -74,7 +74,11 @@ int rl_buf_adds(struct rl_buf *buf, const char *text)
 
 int rl_buf_addc(struct rl_buf *buf, char byte)
 {
-    return rl_buf_add(buf, &byte, 1);
+    if (buf->status != RL_OK || buf->len + 1 >= buf->cap || buf->len >= buf->max)
+        return rl_buf_add(buf, &byte, 1);
+    buf->data[buf->len++] = byte;
+    buf->data[buf->len] = '\0';
+    return RL_OK;
 }
 
 

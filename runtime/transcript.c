@@ -12,7 +12,8 @@ enum { FIRST_CAPACITY = 8 };
 /* One block: the key, and behind it the text, if there is one. */
 struct rl_wire_form {
     size_t refs;
-    bool neutral; /* does the neutral text serve? */
+    size_t key_size; /* bytes, with the NUL */
+    bool neutral;    /* does the neutral text serve? */
     size_t len;
     const char *text;
     char key[];
@@ -56,6 +57,7 @@ static struct rl_wire_form *new_form(const char *key, const char *text, size_t l
     if (form == NULL)
         return NULL;
     form->refs = 1;
+    form->key_size = key_size;
     form->neutral = text == NULL;
     form->len = len;
     memcpy(form->key, key, key_size);
@@ -164,6 +166,9 @@ int rl_transcript_clone(struct rl_transcript *to, const struct rl_transcript *fr
 int rl_transcript_set_wire(struct rl_transcript *transcript, size_t i, const char *key,
                            const char *text, size_t len)
 {
+    const struct rl_message_text *message = transcript->entries[i].message;
+    if (text != NULL && len == message->len && memcmp(text, message->text, len) == 0)
+        text = NULL; /* most servers take most messages as they are: kept once */
     struct rl_wire_form *form = new_form(key, text, len);
     if (form == NULL)
         return RL_ENOMEM;
@@ -172,24 +177,40 @@ int rl_transcript_set_wire(struct rl_transcript *transcript, size_t i, const cha
 }
 
 
-static bool is_wired(const struct rl_transcript_entry *entry, const char *key)
+/* A key, measured once for all messages. */
+struct wanted {
+    const char *key;
+    size_t size; /* bytes, with the NUL; 0: no key */
+};
+
+
+static struct wanted wanted(const char *key)
 {
-    return entry->form != NULL && strcmp(entry->form->key, key) == 0;
+    return (struct wanted){key, key != NULL ? strlen(key) + 1 : 0};
+}
+
+
+static bool is_wired(const struct rl_transcript_entry *entry, struct wanted wanted)
+{
+    return entry->form != NULL && entry->form->key_size == wanted.size &&
+           memcmp(entry->form->key, wanted.key, wanted.size) == 0;
 }
 
 
 size_t rl_transcript_unwired(const struct rl_transcript *transcript, const char *key, size_t from)
 {
-    while (from < transcript->count && is_wired(&transcript->entries[from], key))
+    struct wanted form = wanted(key);
+    while (from < transcript->count && is_wired(&transcript->entries[from], form))
         from++;
     return from < transcript->count ? from : transcript->count;
 }
 
 
-/* The form of the message for <key>. */
-static const char *form_for(const struct rl_transcript_entry *entry, const char *key, size_t *len)
+/* The form of the message for a key. */
+static const char *form_for(const struct rl_transcript_entry *entry, struct wanted wanted,
+                            size_t *len)
 {
-    if (key != NULL && is_wired(entry, key) && !entry->form->neutral) {
+    if (is_wired(entry, wanted) && !entry->form->neutral) {
         *len = entry->form->len;
         return entry->form->text;
     }
@@ -200,10 +221,11 @@ static const char *form_for(const struct rl_transcript_entry *entry, const char 
 
 size_t rl_transcript_wire_size(const struct rl_transcript *transcript, const char *key)
 {
+    struct wanted form = wanted(key);
     size_t size = 0;
     for (size_t i = 0; i < transcript->count; i++) {
         size_t len;
-        form_for(&transcript->entries[i], key, &len);
+        form_for(&transcript->entries[i], form, &len);
         size += len > 0 && size > 0 ? len + 1 : len;
     }
     return size;
@@ -213,17 +235,16 @@ size_t rl_transcript_wire_size(const struct rl_transcript *transcript, const cha
 int rl_transcript_add_wire(const struct rl_transcript *transcript, const char *key,
                            struct rl_buf *out)
 {
-    bool first = true;
-    rl_buf_reserve(out, rl_transcript_wire_size(transcript, key));
+    struct wanted form = wanted(key);
+    size_t start = out->len;
     for (size_t i = 0; i < transcript->count && out->status == RL_OK; i++) {
         size_t len;
-        const char *text = form_for(&transcript->entries[i], key, &len);
+        const char *text = form_for(&transcript->entries[i], form, &len);
         if (len == 0)
             continue;
-        if (!first)
+        if (out->len > start)
             rl_buf_addc(out, ',');
         rl_buf_add(out, text, len);
-        first = false;
     }
     return out->status;
 }

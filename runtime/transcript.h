@@ -58,8 +58,8 @@ void rl_transcript_truncate(struct rl_transcript *transcript, size_t count);
 int rl_transcript_clone(struct rl_transcript *to, const struct rl_transcript *from);
 
 /* Keeps <text> as the wire form of message <i> for <key>: the JSON of one message, of several
- * joined with commas, or "" for none (it went into another one's form). NULL: the neutral text
- * serves. Returns 0 or RL_ENOMEM. */
+ * joined with commas, or "" for none (it went into another one's form). NULL, or the same bytes:
+ * the neutral text serves. Returns 0 or RL_ENOMEM. */
 int rl_transcript_set_wire(struct rl_transcript *transcript, size_t i, const char *key,
                            const char *text, size_t len);
 
