@@ -337,6 +337,19 @@ describe("rille.rewrite, messages", function()
 end)
 
 
+describe("rille.rewrite.opening", function()
+  it("is the system message, as each profile and model wants it", function()
+    local o1 = profile("openai", nil, "o1-mini")
+    local gpt = { name = "openai", flags = o1.flags, model = "gpt-5.4" }
+    for _ = 1, 2 do
+      assert.equal('{"content":"Be brief.","role":"system"}', rewrite.opening("Be brief.", gpt))
+      assert.equal('{"content":"Be brief.","role":"user"}', rewrite.opening("Be brief.", o1))
+      assert.equal('{"content":"Be long.","role":"user"}', rewrite.opening("Be long.", o1))
+    end
+  end)
+end)
+
+
 describe("rille.rewrite.transcript", function()
   local conversation <const> = {
     { role = "system", content = "s" }, USER, { role = "user", content = "more" },

@@ -101,16 +101,30 @@ local function encode_form(messages, flags)
 end
 
 
---- The message that opens a request without being part of the transcript, as JSON.
----@param instructions string
----@param profile rille.Profile
----@return string
-function rewrite.opening(instructions, profile)
+local openings = setmetatable({}, { __mode = "k" })   -- flags → the last one made for them
+
+
+local function make_opening(instructions, profile)
   local self = sequence.new(function(i)
     return i == 1 and { role = "system", content = instructions } or nil
   end,
     profile.flags, profile.model)
   return json.encode(sequence.form(self, 1)[1])
+end
+
+
+--- The message that opens a request without being part of the transcript, as JSON.
+---@param instructions string
+---@param profile rille.Profile
+---@return string
+function rewrite.opening(instructions, profile)
+  local last = openings[profile.flags]
+  if not last or last.instructions ~= instructions or last.model ~= profile.model then
+    last = { instructions = instructions, model = profile.model }
+    last.text = make_opening(instructions, profile)
+    openings[profile.flags] = last
+  end
+  return last.text
 end
 
 

@@ -50,6 +50,7 @@ end
 local function effective(profile, is_verbatim, heals)
   local learned = heals ~= false and heal.known(profile) or nil
   local flags = heal.apply(is_verbatim and PLAIN or profile.flags, learned)
+  if flags == profile.flags then return profile, is_verbatim end
   local made = {}
   for name, value in pairs(profile) do made[name] = value end
   made.flags = flags
