@@ -6,12 +6,14 @@ local endpoint = require "rille.endpoint"
 local ids = require "rille.rewrite.ids"
 local json = require "rille.json"
 local raw_server = require "spec.support.raw_server"
+local rille = require "rille"
+local sendable = require "spec.support.sendable"
 local world = require "spec.support.world"
 
 local PROVIDERS <const> = {
   audio_id_only = "openai", copilot_opaque = "copilot", deepseek_thinking = "deepseek",
-  id_too_long = "openai",
-  invalid_arguments = "generic", openai_default = "openai",
+  gemini_thought_signature = "gemini", id_too_long = "openai", invalid_arguments = "generic",
+  mistral_ids = "mistral", openai_default = "openai",
   openrouter_reasoning_details = "openrouter",
 }
 local ANSWER <const> =
@@ -77,6 +79,12 @@ describe("the next request", function()
     end))
   end
 
+  it("is asked of every file there is", async(function()
+    for _, file in ipairs(assert(rille.fs.list "spec/fixtures/echo")) do
+      assert.is_string(PROVIDERS[file:match "^(.*)%.json$"], file)
+    end
+  end))
+
   it("opens with the instructions", async(function()
     local transcript = core.transcript { { role = "user", content = "q" } }
     assert.same({ { role = "system", content = "be brief" }, { role = "user", content = "q" } },
@@ -102,4 +110,49 @@ describe("the next request", function()
       assert.equal(call.id, received("openai", transcript)[3].tool_call_id)
     end
   end))
+end)
+
+
+describe("an agent's next request", function()
+  local restore
+
+  before_each(function()
+    restore = world.environment {}
+    config.reset()
+    endpoint.reset()
+  end)
+
+  after_each(function() restore() end)
+
+  local weather <const> = rille.tool {
+    name = "get_weather", parameters = { { "city", "string", optional = true } }, run = function() return "r" end,
+  }
+
+  --- What a server that answered with `received` first is told next.
+  local function told_next(provider, received)
+    local server <close> = raw_server.start(function(connection, _, number)
+      local choice = { index = 0, finish_reason = "stop", message = number == 1 and received or { content = "ok" } }
+      connection:send(raw_server.response(json.encode { choices = { choice } }))
+    end)
+    local agent = rille.agent {
+      model = "m", provider = provider, base_url = server.url .. "/v1", api_key = "sk-any-key", tools = { weather },
+    }
+    local reply = assert(agent:run "q")
+    sendable.check(reply.transcript)
+    if #server.requests == 1 then assert(agent:run("more", { transcript = reply.transcript })) end
+    return json.decode(server.requests[2].body).messages
+  end
+
+  for name, provider in pairs(PROVIDERS) do
+    it("holds what the fixture " .. name .. " says", async(function()
+      local case = fixture(name)
+      local messages = told_next(provider, case.received)
+      assert.same(fill(case.send), messages[2])
+      for i, call in ipairs(messages[2].tool_calls or {}) do
+        assert.equal("tool", messages[2 + i].role)
+        assert.equal(call.id, messages[2 + i].tool_call_id)
+      end
+      if case.tool_message and name ~= "invalid_arguments" then assert.same(fill(case.tool_message), messages[3]) end
+    end))
+  end
 end)
