@@ -101,10 +101,9 @@ host-libs:  # what a C host links besides librille.a
 	@echo $(LIBS) $(LUA_LIB)
 
 walk:  ## print the data flow, file by file
-	@grep -hoE --include='*.c' --include='*.lua' '^(/\*|---?) ?[a-z_./]+ -- walk [0-9]+.*' -r runtime lua tools | \
-	  sed 's|^[/*-]* *||; s| \*/$$||' | sort -t' ' -k4n -k1
+	@awk -f .ci/walk.awk $$(find runtime lua tools -name '*.c' -o -name '*.lua' | sort) | sort -s -n -k1,1
 
-install: all  ## copy program, library, header, Lua module and tools below $(DESTDIR)$(PREFIX)
+install: all  ## copy program, library, header, Lua modules and tools below $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4/rille $(DESTDIR)$(PREFIX)/include \
 	  $(DESTDIR)$(PREFIX)/share/rille/tools
 	install $B/rille $(DESTDIR)$(PREFIX)/bin
@@ -113,6 +112,7 @@ install: all  ## copy program, library, header, Lua module and tools below $(DES
 	ln -sf rille/core.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/rille.so
 	install -m 644 runtime/rille.h $(DESTDIR)$(PREFIX)/include
 	install -m 644 tools/*.lua $(DESTDIR)$(PREFIX)/share/rille/tools
+	cp -R lua $(DESTDIR)$(PREFIX)/share/rille
 
 clean:  ## remove what was built
 	rm -rf build

@@ -6,6 +6,7 @@
 local core = require "rille.core"
 require "rille.failure"   -- fills the metatable of the failures that C makes
 
+---@class rille    its fields are declared in _meta/rille.lua
 local rille = { version = core.version }
 
 --- name → module that is the value, or { module, field of it }
