@@ -96,6 +96,17 @@ describe("rille SCRIPT", function()
     assert_fails(run_script "error('a\\nb\\27[31m', 0)", 1, "rille: a\\nb\\x1b[31m\n")
   end))
 
+  it("names the line of a module that does not compile, and where a missing one was looked for", async(function()
+    local directory <close> = temporary.directory()
+    directory.file("broken.lua", "return {\n\nfunction end }")
+    local pattern = ("package.path = %q\n"):format(directory.path .. "/?.lua")
+    local broken = run_script(pattern .. 'require "broken"')
+    assert.equal(1, broken.code)
+    assert.truthy(broken.stderr:find "^rille: [^\n\\]*/broken%.lua:3: [^\n\\]+\n$", broken.stderr)
+    local missing = run_script(pattern .. 'require "no_such_module"')
+    assert.truthy(missing.stderr:find "^rille: FILE:2: module 'no_such_module' not found: [^\n\\]+\n$", missing.stderr)
+  end))
+
   it("shows a traceback only for RILLE_LOG=debug", async(function()
     local text = "local function deep() error 'x' end\ndeep()"
     assert.falsy(run_script(text).stderr:find "traceback")

@@ -1,5 +1,6 @@
 --- cli_tools_spec.lua -- `rille tools`, `rille models` and `rille doctor`.
 local core = require "rille.core"
+local httpd = require "rille.httpd"
 local json = require "rille.json"
 local mock = require "rille.mock"
 local program = require "spec.support.program"
@@ -174,5 +175,15 @@ describe("rille doctor", function()
     assert.equal(1, result.code)
     assert.truthy(result.stderr:find "^rille: connection: [^\n]+\n$")
     assert.equal(3, program.run({ "doctor", "-m", "m" }).code)
+    local unnamed = program.run { "doctor", "--base-url", "http://127.0.0.1:1/v1" }
+    assert.equal(1, unnamed.code)
+    assert.truthy(unnamed.stderr:find "^rille: connection: [^\n]+127%.0%.0%.1:1/[^\n]+\n$", unnamed.stderr)
+  end))
+
+  it("says how to name a model when the server lists none", async(function()
+    local server <close> = assert(httpd.serve(function() return { status = 404, body = "{}" } end))
+    local result = program.run { "doctor", "--base-url", ("http://127.0.0.1:%d/v1"):format(server.port) }
+    assert.equal(1, result.code)
+    assert.truthy(result.stderr:find("no model: set `model`, RILLE_MODEL or OPENAI_MODEL", 1, true), result.stderr)
   end))
 end)

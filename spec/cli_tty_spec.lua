@@ -108,6 +108,7 @@ describe("rille at a terminal", function()
       expect(running, "Yes?")
       expect(running, "> ")
       running:write "\4"
+      expect(running, "\r\n")   -- the shell's prompt gets a line of its own
       assert.equal(0, running:wait(5).code)
     end))
 

@@ -141,13 +141,14 @@ function doctor.examine(given)
   given = given or {}
   local profile, trouble = provider.resolve(given)
   if not profile then return nil, trouble end
-  local list = models.list { provider = given.provider, base_url = given.base_url,
+  local list, unlisted = models.list { provider = given.provider, base_url = given.base_url,
     api_key = given.api_key,
     headers = given.headers, query = given.query, insecure = given.insecure, model = given.model }
   profile.model = profile.model or list and list[1] and list[1].id
   if not profile.model then
+    if unlisted and unlisted.code == "connection" then return nil, unlisted end
     local where = { provider = profile.name }
-    return nil, failure.new("invalid_request", "no model to ask: name one", where)
+    return nil, failure.new("invalid_request", "no model: set `model`, RILLE_MODEL or OPENAI_MODEL", where)
   end
   local findings
   findings, trouble = examine(given, profile)

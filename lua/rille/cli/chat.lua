@@ -78,6 +78,7 @@ local function read_line(state)
   local guard <close> = interrupt.guard(function() state.lines:close() end)
   local line = state.lines:next()
   state.interrupted = guard.hit
+  if not line and terminal.is_tty(0) then terminal.note("") end
   return line
 end
 

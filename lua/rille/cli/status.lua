@@ -30,11 +30,17 @@ function status.of(problem)
 end
 
 
+--- `require` breaks its message with newlines and tabs; here it stays readable on one line.
+local function in_one_line(text)
+  return printable.line((text:gsub("\n\t", " ")))
+end
+
+
 --- A Lua error that nobody caught says where it happened; the word "internal" would add nothing.
 local function text_of(problem)
-  if not failure.is(problem) then return printable.line(tostring(problem)) end
+  if not failure.is(problem) then return in_one_line(tostring(problem)) end
   if problem.code == "internal" or problem.code == "usage" or problem.plain then
-    return printable.line(problem.message)
+    return in_one_line(problem.message)
   end
   return tostring(problem)
 end
