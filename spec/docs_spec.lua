@@ -376,11 +376,21 @@ describe("the manual", function()
     end
   end)
 
-  it("names every file of the walk that exists", function()
-    for _, path in ipairs { "README.md", "ARCHITECTURE.md" } do
-      for file in source.read(path):gmatch "%f[%w]((runtime|lua)/[%w_/]+%.%l+)" do
-        assert.truthy(io.open(file, "rb"), file):close()
+  it("names no source file that does not exist", function()
+    local count = 0
+    for _, path in ipairs(pages()) do
+      for file in source.read(path):gmatch "%f[%w_/.][%w_/]+%.[ch]%f[^%w_.]" do
+        local room = file:match "^(%l+)/"
+        if room == "runtime" or room == "spec" or room == "examples" then
+          count = count + 1
+          assert.truthy(io.open(file, "rb"), path .. ": " .. file)
+        end
+      end
+      for file in source.read(path):gmatch "%f[%w_/.]lua/rille/[%w_/]+%.lua" do
+        count = count + 1
+        assert.truthy(io.open(file, "rb"), path .. ": " .. file)
       end
     end
+    assert.is_true(count >= 10, count .. " files named")
   end)
 end)
