@@ -259,6 +259,21 @@ static const struct rl_module *find_embedded(const char *name)
 }
 
 
+/* Pushes the chunk of a module that is compiled in. Raises. */
+static void load_embedded(lua_State *L, const struct rl_module *module)
+{
+    int status =
+        luaL_loadbufferx(L, (const char *)module->code, module->code_len, module->where, "b");
+    if (status == LUA_ERRSYNTAX) {
+        lua_pop(L, 1);
+        status =
+            luaL_loadbufferx(L, (const char *)module->text, module->text_len, module->where, "t");
+    }
+    if (status != LUA_OK)
+        lua_error(L);
+}
+
+
 /* loader, where = searcher(name) */
 static int l_search(lua_State *L)
 {
@@ -273,10 +288,8 @@ static int l_search(lua_State *L)
         lua_pushfstring(L, "no module '%s' compiled in", name);
         return 1;
     }
-    const char *where = lua_pushfstring(L, "@%s.lua", luaL_gsub(L, name, ".", "/"));
-    if (luaL_loadbufferx(L, (const char *)module->text, module->len, where, "t") != LUA_OK)
-        return lua_error(L);
-    lua_insert(L, -2);
+    load_embedded(L, module);
+    lua_pushstring(L, module->where);
     return 2;
 }
 

@@ -17,9 +17,12 @@
 
 /* The Lua modules compiled in (embedded.c, made at build time). The last entry has a NULL name. */
 struct rl_module {
-    const char *name; /* "rille.agent" */
-    const unsigned char *text;
-    size_t len; /* bytes */
+    const char *name;          /* "rille.agent" */
+    const char *where;         /* "@rille/agent.lua", for messages */
+    const unsigned char *code; /* compiled by the Lua of the build, debug information kept */
+    size_t code_len;           /* bytes */
+    const unsigned char *text; /* for a Lua that refuses the code */
+    size_t text_len;
 };
 extern const struct rl_module rl_embedded[];
 

@@ -1,0 +1,70 @@
+--- compiled_spec.lua -- the Lua library inside the program: all of it, with its lines, and replaceable.
+local process = require "rille.process"
+local program = require "spec.support.program"
+local source = require "spec.support.source"
+
+--- Runs code in the program; the first error ends it.
+local function out_of(code, more)
+  local result = program.run({ "-e", code }, more)
+  assert.equal("", result.stderr)
+  return result.stdout
+end
+
+
+--- The arrays of a C file: name → bytes.
+local function arrays_of(text)
+  local arrays = {}
+  for name, numbers in text:gmatch "static const unsigned char ([%w_]+)%[%] = {(.-)};" do
+    local bytes = {}
+    for number in numbers:gmatch "%d+" do bytes[#bytes + 1] = string.char(number) end
+    bytes[#bytes] = nil   -- the NUL
+    arrays[name] = table.concat(bytes)
+  end
+  return arrays
+end
+
+
+describe("the library that is compiled in", function()
+  it("has every module", async(function()
+    local names = {}
+    for _, path in ipairs(source.files("lua/rille", "%.lua$")) do
+      if not path:find "/_meta/" then
+        names[#names + 1] = ("%q"):format(path:gsub("^lua/", ""):gsub("%.lua$", "")
+          :gsub("/init$", ""):gsub("/", "."))
+      end
+    end
+    local code = "for _, name in ipairs { %s } do require(name) end io.write 'all'"
+    assert.equal("all", out_of(code:format(table.concat(names, ","))))
+  end))
+
+  it("keeps names and lines for messages", async(function()
+    local code = [[
+      local info = debug.getinfo(require("rille.options").check, "Sl")
+      print(info.short_src, info.linedefined)
+      print(select(2, pcall(require("rille.options").check, { x = 1 }, {}, "f", 0)))
+    ]]
+    local line
+    for i, text in ipairs(source.lines "lua/rille/options.lua") do
+      if text:find("function options.check(", 1, true) then line = i end
+    end
+    local where, message = out_of(code):match "^(.-)\n(.-)\n"
+    assert.equal("rille/options.lua\t" .. line, where)
+    assert.matches("^rille/options%.lua:%d+: f: unknown option 'x'", message)
+  end))
+
+  it("gives way to RILLE_PATH", async(function()
+    local code = "print(debug.getinfo(require('rille.options').check, 'S').short_src)"
+    assert.equal("lua/rille/options.lua\n", out_of(code, { env = { RILLE_PATH = "lua" } }))
+    assert.equal("rille/options.lua\n", out_of(code, { env = { RILLE_PATH = "/nonexistent" } }))
+  end))
+
+  it("stands there compiled and as text", async(function()
+    local made = assert(process.run { arg[-1] or "lua5.4", "runtime/embed.lua", "lua/rille/json.lua",
+      max_bytes = 1 << 24 })
+    local arrays = arrays_of(made.stdout)
+    assert.equal(table.concat(source.lines "lua/rille/json.lua", "\n") .. "\n", arrays.text_1)
+    local chunk = assert(load(arrays.code_1, "", "b"))
+    assert.equal("@rille/json.lua", debug.getinfo(chunk, "S").source)
+    assert.matches('{"rille.json", "@rille/json.lua", code_1, %d+, text_1, %d+},', made.stdout)
+  end))
+end)
