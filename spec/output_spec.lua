@@ -140,12 +140,12 @@ describe("rille.output", function()
   end)
 
   describe("for a server without json_schema", function()
-    it("is a tool to call", async(function()
+    for word, flags in pairs {
+      refused = { response_format = { json_schema = "json_object" } }, ignored = { json_schema = false },
+    } do it("is a tool to call, where the schema is " .. word, async(function()
       local provider = require "rille.provider"
       local before = provider.resolve
-      provider.resolve = function(wanted)
-        return { name = "x", model = wanted.model, flags = { response_format = { json_schema = "json_object" } } }
-      end
+      provider.resolve = function(wanted) return { name = "x", model = wanted.model, flags = flags } end
       local run = { agent = agents.new({}, { output = point }) }
       local output, toolset = require "rille.output", require "rille.agent.toolset"
       local params = {}
@@ -153,7 +153,7 @@ describe("rille.output", function()
       provider.resolve = before
       assert.is_nil(params.response_format)
       assert.equal("final_answer", tools.list[1].name)
-    end))
+    end)) end
   end)
 
   describe("that is no object", function()

@@ -69,7 +69,8 @@ local function knows_schemas(agent, model)
   end
   local profile = provider.resolve { model = model, provider = agent.provider, base_url = agent.base_url,
     api_key = agent.api_key, headers = agent.headers, insecure = agent.insecure }
-  return profile ~= nil and (profile.flags.response_format or {}).json_schema == nil
+  local flags = profile and profile.flags
+  return flags ~= nil and flags.json_schema ~= false and (flags.response_format or {}).json_schema == nil
 end
 
 
