@@ -216,5 +216,9 @@ describe("rille.dispatch.calls", function()
     local custom, other = read { id = "c", type = "custom", custom = { name = "now", input = "a" } }
     calls.change(custom[1], "b")
     assert.equal("b", other.tool_calls[1].custom.input)
+    local called = read(entry("sql", '{"input":"a"}'))
+    called[1].kind = "custom"
+    calls.change(called[1], "b")
+    assert.equal('{"input":"b"}', called[1].wire["function"].arguments)
   end)
 end)

@@ -101,7 +101,7 @@ describe("rille.dispatch", function()
   it("answers arguments that are no JSON, and keeps them out of the transcript", async(function()
     local agent = agents.new({ S.call("echo", '{"text":"a'), S.text "ok" }, { tools = { agents.echo } })
     local reply = agents.reply(agent)
-    assert.matches("^Error: the arguments are not valid JSON", agents.results(reply.transcript)[1])
+    assert.matches("^Error: arguments are not valid JSON", agents.results(reply.transcript)[1])
     assert.equal("{}", reply.transcript[2].tool_calls[1]["function"].arguments)
   end))
 
@@ -187,6 +187,12 @@ describe("rille.dispatch", function()
     results_of({ { "hang" } }, { tool })
     rille.sleep(0.01)
     assert.equal("cancelled", child:status())
+  end))
+
+  it("gives the text to a custom tool that was called as a function", async(function()
+    local tool = rille.tool { name = "sql", type = "custom", run = function(text) return "ran " .. text end }
+    assert.same({ "ran select 1", "Error: 'sql' is a custom tool" },
+      results_of({ { "sql", { input = "select 1" } }, { "sql", { input = 1 } } }, { tool }))
   end))
 
   it("gives the text of a custom call to a custom tool, as it is", async(function()

@@ -544,6 +544,19 @@ describe("rille.rewrite, parameters", function()
     assert.equal(object, (body({ response_format = object }, "openai")).response_format)
   end)
 
+  it("offers a custom tool as a function where there are only those", function()
+    local custom = { type = "custom", custom = { name = "sql", description = "Runs it." } }
+    local vllm, openai = profile("vllm").flags, profile("openai").flags
+    assert.same({ type = "function", ["function"] = { name = "sql", description = "Runs it.",
+      parameters = { type = "object", properties = { input = { type = "string" } },
+        required = { "input" } } } }, json.decode(rewrite.tool(custom, vllm)))
+    assert.same(custom, json.decode(rewrite.tool(custom, openai)))
+    local choice = { type = "custom", custom = { name = "sql" } }
+    assert.same({ type = "function", ["function"] = { name = "sql" } },
+      rewrite.body({ tool_choice = choice }, { custom }, profile "vllm").tool_choice)
+    assert.same(choice, rewrite.body({ tool_choice = choice }, { custom }, profile "openai").tool_choice)
+  end)
+
   it("drops strict where it is unknown (R23)", function()
     local strict = tool("a", { strict = true })
     assert.is_nil(rewrite.tool(strict, profile("deepseek").flags):find("strict", 1, true))

@@ -256,7 +256,9 @@ profiles.rows = {
   --- Nobody we know: nothing is renamed before the server has said that it must be.
   generic = {
     key_env = "OPENAI_API_KEY",
-    flags = { verbatim = true, max_tokens_key = false, developer_role = "developer" },
+    flags = {
+      verbatim = true, max_tokens_key = false, developer_role = "developer", custom_tools = true,
+    },
   },
 }
 

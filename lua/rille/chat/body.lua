@@ -69,6 +69,7 @@ end
 local function encode_tool(definition, flags, keep)
   if not keep then return rewrite.tool(definition, flags) end
   local dialect = (flags.schema or "") .. (flags.strict and "+" or "-")
+    .. (flags.custom_tools and "+" or "-")
   local known = encoded[definition] or {}
   encoded[definition] = known
   known[dialect] = known[dialect] or rewrite.tool(definition, flags)

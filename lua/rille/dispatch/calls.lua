@@ -87,7 +87,7 @@ local function decode_object(text)
     if type(inner) == "table" then value, text = inner, value end
   end
   if trouble then
-    return nil, ("the arguments are not valid JSON (%s): %s"):format(trouble.message, quote(text))
+    return nil, "arguments are not valid JSON: " .. quote(text)
   end
   if type(value) ~= "table" or getmetatable(value) == core.array_metatable then
     return nil, "the arguments must be a JSON object, not " .. quote(text)
@@ -210,8 +210,10 @@ end
 ---@param arguments string    a JSON object, or the text of a custom call
 function calls.change(record, arguments)
   record.arguments = arguments
-  if record.kind == "custom" then
+  if record.wire.custom then
     record.wire.custom.input = arguments
+  elseif record.kind == "custom" then
+    record.wire["function"].arguments = json.encode({ input = arguments })
   else
     record.wire["function"].arguments = arguments
   end

@@ -19,6 +19,15 @@ local function freeze(tool, value)
 end
 
 
+--- A custom tool that was offered as a function (rille.rewrite.tools): its text is the one argument.
+local function take_text(record)
+  local input = record.decoded and record.decoded.input
+  if type(input) ~= "string" then return false end
+  record.kind, record.arguments, record.decoded = "custom", input, nil
+  return true
+end
+
+
 --- Why this call cannot be run, or nil; then tool and arguments are in the record.
 local function problem_of(run, record)
   local tool = run.tools:find(record.name)
@@ -28,7 +37,9 @@ local function problem_of(run, record)
   end
   if record.problem then return record.problem end
   local kind = toolset.kind(tool)
-  if kind ~= record.kind then return ("'%s' is a %s tool"):format(record.name, kind) end
+  if kind ~= record.kind and not (kind == "custom" and take_text(record)) then
+    return ("'%s' is a %s tool"):format(record.name, kind)
+  end
   record.tool = tool
   if kind == "custom" then return nil end
   local bytes, problem = freeze(tool, record.decoded)

@@ -16,11 +16,30 @@ local function name_of(definition)
 end
 
 
+--- A custom tool, for servers that know functions only: its text is the one parameter.
+local function as_function(definition)
+  local custom = type(definition.custom) == "table" and definition.custom or {}
+  return {
+    type = "function",
+    ["function"] = {
+      name = custom.name, description = custom.description,
+      parameters = {
+        type = "object", properties = json.object { input = { type = "string" } },
+        required = json.array { "input" },
+      },
+    },
+  }
+end
+
+
 --- One definition; the same table when the profile changes nothing in it.
 ---@param definition table    {type = "function", ["function"] = {…}}
 ---@param flags rille.Flags
 ---@return table
 function tools.definition(definition, flags)
+  if definition.type == "custom" and not flags.custom_tools then
+    definition = as_function(definition)
+  end
   local inner = definition["function"]
   if type(inner) ~= "table" then return definition end
   local drops = not flags.strict and inner.strict ~= nil
@@ -82,6 +101,9 @@ end
 ---@return table[] list
 function tools.choice(choice, list, body, flags, model)
   if type(choice) == "table" then
+    if choice.type == "custom" and not flags.custom_tools then
+      choice = { type = "function", ["function"] = choice.custom }
+    end
     if choice.type == "allowed_tools" then
       if flags.allowed_tools then return choice, list end
       choice, list = allowed(choice, list)
