@@ -158,6 +158,7 @@ function Transcript:wire(key) end
 ---@field idle? number                   between received bytes
 ---@field total? number
 ---@field max_bytes? integer             of the decoded body; default 64 MiB
+---@field stream? boolean                the body is read in pieces: speak HTTP/1.1, where the server can be made to wait
 ---@field proxy? string
 ---@field no_proxy? string
 ---@field ca_file? string
