@@ -147,11 +147,17 @@ static int l_deadline(lua_State *L)
 }
 
 
-/* core.switch(coroutine): it runs from now on, inside the running task */
+/* watched = core.switch([coroutine]): it, or the calling one, runs from now on in the running task;
+ * false: no deadline is watched, nobody has to be told */
 static int l_switch(lua_State *L)
 {
-    rl_task_switch(rl_engine_of(L), lua_tothread(L, 1));
-    return 0;
+    lua_settop(L, 1);
+    if (lua_isnil(L, 1)) {
+        lua_pushthread(L);
+        lua_replace(L, 1);
+    }
+    lua_pushboolean(L, rl_task_switch(L, rl_engine_of(L), 1));
+    return 1;
 }
 
 

@@ -283,10 +283,7 @@ static int l_pump(lua_State *L)
 {
     struct entry *entry = lua_touserdata(L, 1);
     struct rl_engine *engine = entry->rt->engine;
-    uint64_t end_ns = uv_hrtime() + (uint64_t)entry->number * 1000;
-    do {
-        rl_engine_turn(L, engine, false);
-    } while (rl_engine_ready(engine) > 0 && uv_hrtime() < end_ns && !entry->rt->closing);
+    rl_engine_pump(L, engine, (uint64_t)entry->number * 1000);
     lua_pushinteger(L, rl_engine_tasks(engine) > 0);
     return 1;
 }
@@ -320,7 +317,7 @@ int rille_fd(const struct rille *rt)
 
 int rille_timeout_ms(const struct rille *rt)
 {
-    return rl_engine_ready(rt->engine) > 0 ? 0 : uv_backend_timeout(rl_engine_loop(rt->engine));
+    return rl_engine_timeout_ms(rt->engine);
 }
 
 

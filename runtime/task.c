@@ -44,9 +44,16 @@ static void on_task_timer_closed(uv_handle_t *timer)
 {
     struct rl_task *task = timer->data;
     task->timer_open = false;
-    task->engine->open_timers--;
+    task->engine->open_handles--;
     if (task->collected)
         free(task);
+}
+
+
+static void close_timer(struct rl_task *task)
+{
+    if (task->timer_open && !uv_is_closing((uv_handle_t *)&task->timer))
+        uv_close((uv_handle_t *)&task->timer, on_task_timer_closed);
 }
 
 
@@ -60,8 +67,7 @@ static void end_task(struct rl_task *task, enum rl_task_state state)
         join_parent(child, task->parent);
     }
     leave_parent(task);
-    if (task->timer_open && !uv_is_closing((uv_handle_t *)&task->timer))
-        uv_close((uv_handle_t *)&task->timer, on_task_timer_closed);
+    close_timer(task);
     rl_op_complete(&task->end);
 }
 
@@ -83,6 +89,7 @@ static int l_bury(lua_State *L)
 
 static void bury(lua_State *L, struct rl_task *task, bool failed, enum rl_task_state state)
 {
+    rl_task_cancel_children(L, task);
     lua_pushcfunction(L, l_bury);
     rl_task_push(L, task);
     lua_pushboolean(L, failed);
@@ -92,97 +99,40 @@ static void bury(lua_State *L, struct rl_task *task, bool failed, enum rl_task_s
 }
 
 
-/* Ends a task that may not run on: its grace is over, or it never began. */
-static void close_by_force(lua_State *L, struct rl_task *task)
+/* ------------------------------------------------------------------ resuming */
+
+struct rl_aside rl_engine_set_aside(struct rl_engine *engine)
 {
-    struct rl_task *before = task->engine->running;
-    task->engine->running = NULL; /* an await in a __close handler turns the loop */
-    lua_resetthread(task->thread);
-    task->engine->running = before;
-    bury(L, task, false, RL_TASK_CANCELLED);
+    struct rl_task *task = engine->running;
+    struct rl_aside aside = {.task = task, .coroutine = task != NULL ? task->thread : NULL};
+    if (engine->interrupt != NULL && rl_interrupt_running(engine->interrupt) != NULL)
+        aside.coroutine = rl_interrupt_running(engine->interrupt); /* one of the script's own */
+    engine->running = NULL;
+    return aside;
 }
 
 
-/* ------------------------------------------------------------------ resuming */
+void rl_engine_take_back(struct rl_engine *engine, struct rl_aside aside)
+{
+    engine->running = aside.task;
+    rl_task_watch(engine, aside.coroutine);
+}
 
-static bool is_over_its_grace(struct rl_task *task, bool begun)
+
+void rl_task_enter(struct rl_engine *engine, struct rl_task *task)
+{
+    engine->running = task;
+    rl_task_watch(engine, task->thread);
+}
+
+
+/* Is it cancelled, and may not even run to clean up? */
+static bool has_to_end(const struct rl_task *task, bool begun)
 {
     if (!task->cancelled)
         return false;
-    return !begun || (!task->cancel_pending && uv_now(task->engine->loop) >= task->grace_end);
-}
-
-
-/* Tells the alarm whose code runs now. What was cancelled knows already: it has its grace. */
-static void watch(struct rl_engine *engine, struct rl_task *task)
-{
-    uint64_t deadline_ns = task != NULL ? task->deadline_ns : 0;
-    if (deadline_ns != 0 && task->cancelled)
-        deadline_ns = task->grace_end * 1000000u;
-    if (engine->interrupt != NULL)
-        rl_interrupt_watch(engine->interrupt, task != NULL ? task->thread : NULL, deadline_ns);
-}
-
-
-void rl_task_watch(struct rl_engine *engine)
-{
-    watch(engine, engine->running);
-}
-
-
-/* A hook in the coroutine that runs: its task is past its deadline. */
-static void on_deadline(lua_State *L, void *owner)
-{
-    struct rl_task *task = ((struct rl_engine *)owner)->running;
-    if (task == NULL)
-        return;
-    rl_task_cancel_late(L, task);
-    rl_task_raise(L, task);
-}
-
-
-void rl_task_switch(struct rl_engine *engine, lua_State *to)
-{
-    if (engine->interrupt != NULL)
-        rl_interrupt_switch(engine->interrupt, to);
-}
-
-
-/* What a task starts has no longer to run than the task. */
-static void inherit_deadline(lua_State *L, struct rl_task *task)
-{
-    uint64_t bound_ns = task->parent != NULL ? task->parent->deadline_ns : 0;
-    if (bound_ns == 0 || (task->deadline_ns != 0 && task->deadline_ns <= bound_ns))
-        return;
-    task->deadline_ns = bound_ns;
-    rl_task_push(L, task);
-    rl_task_push(L, task->parent);
-    lua_getiuservalue(L, -1, RL_LATE);
-    lua_setiuservalue(L, -3, RL_LATE); /* task.late = parent.late */
-    lua_pop(L, 2);
-}
-
-
-bool rl_task_set_deadline(lua_State *L, struct rl_task *task, uint64_t deadline_ns, int reason)
-{
-    struct rl_engine *engine = task->engine;
-    if (task->state >= RL_TASK_DONE)
-        return true;
-    reason = lua_absindex(L, reason);
-    rl_task_push(L, task);
-    lua_pushvalue(L, reason);
-    lua_setiuservalue(L, -2, RL_LATE);
-    lua_pop(L, 1);
-    task->deadline_ns = deadline_ns;
-    inherit_deadline(L, task);
-    if (task->state == RL_TASK_WAITING)
-        rl_task_arm(task);
-    if (engine->interrupt == NULL && engine->may_interrupt) {
-        engine->interrupt = rl_interrupt_open(on_deadline, engine);
-        engine->may_interrupt = engine->interrupt != NULL;
-    }
-    watch(engine, engine->running);
-    return engine->interrupt != NULL;
+    bool has_met_it = task->bare || !task->cancel_pending; /* or nothing can be raised in it */
+    return !begun || (has_met_it && rl_task_is_past_grace(task));
 }
 
 
@@ -190,24 +140,26 @@ void rl_task_resume(lua_State *L, struct rl_task *task)
 {
     struct rl_engine *engine = task->engine;
     bool begun = lua_status(task->thread) == LUA_YIELD;
-    if (is_over_its_grace(task, begun)) {
-        close_by_force(L, task);
+    if (has_to_end(task, begun)) {
+        rl_task_close_thread(task);
+        bury(L, task, false, RL_TASK_CANCELLED);
         return;
     }
-    struct rl_task *before = engine->running;
+    struct rl_aside before = rl_engine_set_aside(engine);
     int results = 0;
-    engine->running = task;
-    task->state = RL_TASK_RUNNING;
     int arguments = begun ? 0 : lua_gettop(task->thread) - 1;
-    watch(engine, task);
+    task->state = RL_TASK_RUNNING;
+    rl_task_enter(engine, task);
     int status = lua_resume(task->thread, L, arguments, &results);
-    watch(engine, before);
-    engine->running = before;
+    rl_engine_take_back(engine, before);
     if (status != LUA_YIELD) {
         bury(L, task, status != LUA_OK, status == LUA_OK ? RL_TASK_DONE : RL_TASK_FAILED);
-    } else if (task->state != RL_TASK_WAITING) { /* a bare coroutine.yield: let the others run */
-        lua_pop(task->thread, results);
-        rl_engine_queue(task);
+    } else {
+        task->bare = task->state != RL_TASK_WAITING;
+        if (task->bare) { /* a coroutine.yield of the script's own: let the others run */
+            lua_pop(task->thread, results);
+            rl_engine_queue(task);
+        }
     }
 }
 
@@ -259,32 +211,46 @@ static int l_body(lua_State *L)
 
 /* ------------------------------------------------------------------ tasks as Lua sees them */
 
-struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine, int nargs)
+/* A task's userdata and its coroutine, which holds what it will run; the struct is not known to the
+ * engine yet. Stack: fn, ... -> userdata */
+static struct rl_task *make_task(lua_State *L, struct rl_engine *engine, int nargs)
 {
     struct rl_task **box = lua_newuserdatauv(L, sizeof(*box), RL_USERVALUES);
     *box = NULL;
     luaL_setmetatable(L, "rille.Task");
+    lua_insert(L, -nargs - 2);
     lua_State *thread = lua_newthread(L);
-    lua_setiuservalue(L, -2, RL_THREAD);
+    lua_setiuservalue(L, -nargs - 3, RL_THREAD);
+    lua_pushlightuserdata(L, engine);
+    lua_pushcclosure(L, l_body, 1);
+    lua_insert(L, -nargs - 2);
+    if (!lua_checkstack(thread,
+                        nargs + 2)) /* nothing may be raised in <thread>: nobody protects it */
+        luaL_error(L, "not enough memory for the arguments of a task");
+    lua_xmove(L, thread, nargs + 2);
     struct rl_task *task = calloc(1, sizeof(*task));
     if (task == NULL)
         luaL_error(L, "not enough memory");
     *box = task;
     task->engine = engine;
     task->thread = thread;
-    task->state = RL_TASK_DONE; /* nothing to end should the next lines raise */
-    luaL_checkstack(thread, nargs + 2, "arguments of a task");
-    lua_pushlightuserdata(thread, engine);
-    lua_pushcclosure(thread, l_body, 1);
+    task->state = RL_TASK_DONE; /* nothing to end as long as nobody knows it */
+    return task;
+}
+
+
+struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine, int nargs)
+{
+    if (engine->closing)
+        luaL_error(L, "the runtime is being closed");
+    luaL_checkstack(L, 8, "a task");
+    struct rl_task *task = make_task(L, engine, nargs);
     lua_rawgetp(L, LUA_REGISTRYINDEX, engine);
     lua_pushvalue(L, -2);
     lua_rawsetp(L, -2, task); /* registry[engine][task] = userdata */
     lua_pop(L, 1);
-    lua_insert(L, -nargs - 2);
-    lua_xmove(L, thread, nargs + 1);
-
     join_parent(task, engine->running);
-    inherit_deadline(L, task);
+    rl_task_inherit_deadline(L, task);
     engine->tasks++;
     rl_engine_queue(task);
     return task;
@@ -293,7 +259,10 @@ struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine, int nargs)
 
 struct rl_task *rl_task_check(lua_State *L, int index)
 {
-    return *(struct rl_task **)luaL_checkudata(L, index, "rille.Task");
+    struct rl_task *task = *(struct rl_task **)luaL_checkudata(L, index, "rille.Task");
+    if (task == NULL) /* a finalizer holds it, and its own has run */
+        luaL_error(L, "the runtime is being closed");
+    return task;
 }
 
 
@@ -322,22 +291,27 @@ enum rl_task_state rl_task_state(const struct rl_task *task)
 }
 
 
-void rl_task_cancel(lua_State *L, struct rl_task *task, int reason)
+struct rl_task *rl_task_running(lua_State *L, struct rl_engine *engine)
 {
-    if (task->cancelled || task->state >= RL_TASK_DONE)
-        return;
-    reason = lua_absindex(L, reason);
-    luaL_checkstack(L, 4, "cancelling a task");
-    rl_task_push(L, task);
-    lua_pushvalue(L, reason);
-    lua_setiuservalue(L, -2, RL_REASON);
-    lua_pop(L, 1);
-    task->cancelled = task->cancel_pending = true;
-    task->grace_end = uv_now(task->engine->loop) + RL_GRACE_MS;
-    if (task->state == RL_TASK_WAITING)
-        rl_task_wake(task, RL_WAKE_DONE);
-    for (struct rl_task *child = task->children; child != NULL; child = child->next_child)
-        rl_task_cancel(L, child, reason);
+    return engine->running != NULL && engine->running->thread == L ? engine->running : NULL;
+}
+
+
+void rl_task_push(lua_State *L, struct rl_task *task)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, task->engine);
+    lua_rawgetp(L, -1, task);
+    lua_remove(L, -2);
+}
+
+
+/* One value of a coroutine that has ended -> the top of <L>. */
+static void push_from(lua_State *L, lua_State *thread, int index)
+{
+    if (!lua_checkstack(thread, 1)) /* nothing may be raised in <thread>: nobody protects it */
+        luaL_error(L, "not enough memory");
+    lua_pushvalue(thread, index);
+    lua_xmove(thread, L, 1);
 }
 
 
@@ -348,46 +322,49 @@ int rl_task_results(lua_State *L, int index)
     index = lua_absindex(L, index);
     if (task->state == RL_TASK_DONE) {
         int count = lua_gettop(task->thread);
-        luaL_checkstack(task->thread, count, "results of a task");
         luaL_checkstack(L, count, "results of a task");
         for (int i = 1; i <= count; i++)
-            lua_pushvalue(task->thread, i);
-        lua_xmove(task->thread, L, count);
+            push_from(L, task->thread, i);
         return count;
     }
-    if (task->state == RL_TASK_CANCELLED) {
+    if (task->state == RL_TASK_CANCELLED)
         lua_getiuservalue(L, index, RL_REASON);
-    } else {
-        lua_pushvalue(task->thread, -1);
-        lua_xmove(task->thread, L, 1);
-    }
+    else
+        push_from(L, task->thread, -1);
     lua_getiuservalue(L, index, RL_TRACEBACK);
     return 2;
 }
 
 
+/* ------------------------------------------------------------------ collecting */
+
 /* A failure that nobody asked about is not swallowed. */
-static void warn_unobserved(lua_State *L, struct rl_task *task)
+static void warn_unobserved(lua_State *L)
 {
-    if (task->state != RL_TASK_FAILED || task->observed || lua_gettop(task->thread) == 0)
-        return;
-    lua_pushvalue(task->thread, -1);
-    lua_xmove(task->thread, L, 1);
     lua_warning(L, "rille: a task failed and nobody joined it: ", 1);
     lua_warning(L, luaL_tolstring(L, -1, NULL), 0);
-    lua_pop(L, 2);
 }
 
 
-/* The last of a task whose state is being closed: what is to be closed in it is closed. */
-void rl_task_abandon(struct rl_task *task)
+/* Gives up the struct of a task. One that has not ended is still linked with others. */
+static void release(struct rl_task *task)
 {
-    task->engine->closing = true;
-    rl_task_unpark(task);
-    lua_resetthread(task->thread);
+    struct rl_engine *engine = task->engine;
+    if (task->state < RL_TASK_DONE)
+        rl_task_abandon(task);
+    close_timer(task);
+    if (engine->closing && !engine->closed) {
+        task->next_dead = engine->dead;
+        engine->dead = task;
+        return;
+    }
+    task->collected = true;
+    if (!task->timer_open)
+        free(task);
 }
 
 
+/* Before its end a task is collected only because its state is being closed. */
 int rl_task_gc(lua_State *L)
 {
     struct rl_task **box = lua_touserdata(L, 1);
@@ -395,13 +372,12 @@ int rl_task_gc(lua_State *L)
     if (task == NULL)
         return 0;
     *box = NULL;
-    warn_unobserved(L, task);
-    task->collected = true;
-    if (task->state < RL_TASK_DONE) /* collected before its end: the state is being closed */
-        rl_task_abandon(task);
-    if (!task->timer_open)
-        free(task);
-    else if (!uv_is_closing((uv_handle_t *)&task->timer))
-        uv_close((uv_handle_t *)&task->timer, on_task_timer_closed);
+    bool is_news =
+        task->state == RL_TASK_FAILED && !task->observed && lua_checkstack(task->thread, 1);
+    if (is_news)
+        push_from(L, task->thread, -1);
+    release(task);
+    if (is_news)
+        warn_unobserved(L);
     return 0;
 }

@@ -7,11 +7,12 @@
  *
  * Where parking is impossible (the main thread, a coroutine of the script's own, a metamethod, a
  * sort callback) the same function turns the loop until its operation is done: blocking Lua works
- * everywhere.
+ * everywhere but in libuv's callbacks.
  *
  * Cancelling a task wakes it with a failure raised at its await. Code that catches it has
- * RL_GRACE_MS to clean up; then the coroutine is closed. Tasks spawned by a cancelled task are
- * cancelled with it; those of a task that ends belong to the one that spawned it.
+ * RL_GRACE_MS to clean up; then the coroutine is closed, and what is to be closed in it may not
+ * wait any more. Tasks spawned by a cancelled task are cancelled with it; those of a task that ends
+ * belong to the one that spawned it.
  */
 #ifndef RL_TASK_H
 #define RL_TASK_H
@@ -72,21 +73,40 @@ uv_loop_t *rl_engine_loop(struct rl_engine *engine);
  * installed (interrupt.h). Without this only waits end at a deadline. */
 void rl_engine_allow_interrupts(struct rl_engine *engine);
 
-/* One turn: resumes what is ready, lets libuv work (waiting for events when <wait> and nothing is
- * ready), resumes again. Returns whether anything is left that keeps the loop alive. */
+/* One turn: resumes what is ready, then lets libuv work, waiting for events when <wait> and nothing
+ * was ready. Returns whether anything is left that keeps the loop alive. */
 bool rl_engine_turn(lua_State *L, struct rl_engine *engine, bool wait);
 
-/* How many tasks have not ended; how many of them are ready to run. */
+/* Turns without waiting, again and again while tasks are ready, for about <max_ns>: no task is
+ * resumed after that. 0: one turn, however long it takes. */
+void rl_engine_pump(lua_State *L, struct rl_engine *engine, uint64_t max_ns);
+
+/* Resumes nothing any more: the state will be closed as soon as the C stack allows. */
+void rl_engine_halt(struct rl_engine *engine);
+
+/* Milliseconds until a turn has work if no descriptor of the loop becomes ready; 0: now, -1: never.
+ */
+int rl_engine_timeout_ms(const struct rl_engine *engine);
+
+/* How many tasks have not ended. */
 size_t rl_engine_tasks(const struct rl_engine *engine);
-size_t rl_engine_ready(const struct rl_engine *engine);
+
+/* While a host's code that a task has called asks for something of its own, that is nobody's child
+ * and under nobody's deadline: the task steps aside, and is taken back afterwards. */
+struct rl_aside {
+    struct rl_task *task;
+    lua_State *coroutine;
+};
+struct rl_aside rl_engine_set_aside(struct rl_engine *engine);
+void rl_engine_take_back(struct rl_engine *engine, struct rl_aside aside);
 
 /* What other rooms hang on an engine, opened on first use; closed, before the loop, by <close>.
  * NULL once the engine is closed: finalisers run on. */
-enum rl_slot { RL_SLOT_HTTP, RL_SLOT_EMBED, RL_SLOTS };
+enum rl_slot { RL_SLOT_HTTP, RL_SLOTS };
 void **rl_engine_slot(struct rl_engine *engine, enum rl_slot slot, void (*close)(void *));
 
 /* Starts the function and <nargs> arguments on top of the stack as a task; replaces them by the
- * task's userdata (class "rille.Task"). Raises when memory is missing. */
+ * task's userdata (class "rille.Task"). Raises when memory is missing and when the state closes. */
 struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine, int nargs);
 
 /* Lets a task that was just spawned run at once, until it parks or ends. */
@@ -111,7 +131,8 @@ struct rl_task *rl_task_parent(const struct rl_task *task);
  * none. */
 struct rl_op *rl_task_childless(struct rl_task *task);
 
-/* Cancels the task and those it spawned, with the failure (any value) at stack index <reason>. */
+/* Cancels the task and those it spawned, with the failure (any value) at stack index <reason>. What
+ * it spawns while it cleans up is cancelled when it ends. */
 void rl_task_cancel(lua_State *L, struct rl_task *task, int reason);
 
 /* At uv_hrtime <deadline_ns> the task, and any it spawns from now on, is cancelled with the value
@@ -120,8 +141,9 @@ void rl_task_cancel(lua_State *L, struct rl_task *task, int reason);
  * that; then only waits end at a deadline. */
 bool rl_task_set_deadline(lua_State *L, struct rl_task *task, uint64_t deadline_ns, int reason);
 
-/* A coroutine of the script's own begins to run inside a task, or gives control back to <to>. */
-void rl_task_switch(struct rl_engine *engine, lua_State *to);
+/* The coroutine at stack index <to> begins to run inside a task, or has got control back from one
+ * of the script's own. Returns false when no deadline is watched, so that nobody has to be told. */
+bool rl_task_switch(lua_State *L, struct rl_engine *engine, int to);
 
 enum rl_task_state {
     RL_TASK_READY,

@@ -1,6 +1,7 @@
 /* wait.c -- walk 9: parking a task on an operation, and waking it.
  *
- * Every way out of a wait passes rl_task_wake: completion, time, cancel. See task.h.
+ * Every way out of a wait passes rl_task_wake: completion, time, cancel. Where a task cannot park,
+ * the loop is turned until the same things have happened. See task.h.
  */
 #include "engine.h"
 #include "shield.h"
@@ -8,7 +9,10 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 
-enum { DEEPEST_NESTING = 40 }; /* loops turned inside loops, well below Lua's 200 C levels */
+enum {
+    DEEPEST_NESTING = 40, /* loops turned inside loops */
+    SPARE_C_LEVELS = 40   /* of Lua's 200, for the tasks that are resumed in a turn */
+};
 
 
 /* ------------------------------------------------------------------ waiting and waking */
@@ -59,7 +63,28 @@ void rl_op_complete(struct rl_op *op)
 }
 
 
-static bool is_late(const struct rl_task *task)
+/* ------------------------------------------------------------------ time */
+
+/* uv_now at the end of a wait that begins now. */
+static uint64_t end_of_wait(struct rl_engine *engine, int64_t timeout_ms)
+{
+    uv_update_time(engine->loop); /* Lua may have run for a while since the loop looked */
+    return timeout_ms < 0 ? UINT64_MAX : uv_now(engine->loop) + (uint64_t)timeout_ms;
+}
+
+
+/* A task that cleans up after it was cancelled waits within what is left of its grace. */
+static void set_wait_end(struct rl_task *task, int64_t timeout_ms)
+{
+    task->wait_end = end_of_wait(task->engine, timeout_ms);
+    if (task->cancelled && task->wait_end > task->grace_end)
+        task->wait_end = task->grace_end;
+    if (task->wait_end != UINT64_MAX || task->deadline_ns != 0)
+        rl_task_arm(task);
+}
+
+
+bool rl_task_is_late(const struct rl_task *task)
 {
     return task->deadline_ns != 0 && !task->cancelled && uv_hrtime() >= task->deadline_ns;
 }
@@ -68,8 +93,7 @@ static bool is_late(const struct rl_task *task)
 static void on_task_timer(uv_timer_t *timer);
 
 
-/* Starts, moves or stops the timer of a parked task: its wait's end or its deadline, what comes
- * first. */
+/* Starts, moves or stops the timer of a waiting task. */
 void rl_task_arm(struct rl_task *task)
 {
     struct rl_engine *engine = task->engine;
@@ -80,7 +104,7 @@ void rl_task_arm(struct rl_task *task)
         uv_timer_init(engine->loop, &task->timer);
         task->timer.data = task;
         task->timer_open = true;
-        engine->open_timers++;
+        engine->open_handles++;
     }
     uint64_t now = uv_now(engine->loop);
     if (at != UINT64_MAX)
@@ -93,10 +117,12 @@ void rl_task_arm(struct rl_task *task)
 static void on_task_timer(uv_timer_t *timer)
 {
     struct rl_task *task = timer->data;
-    if (uv_now(task->engine->loop) >= task->wait_end || is_late(task))
+    if (uv_now(task->engine->loop) < task->wait_end && !rl_task_is_late(task))
+        rl_task_arm(task); /* the deadline it was set for was moved */
+    else if (task->state == RL_TASK_WAITING)
         rl_task_wake(task, RL_WAKE_TIMEOUT);
     else
-        rl_task_arm(task); /* the deadline it was set for was moved */
+        rl_engine_hurry(task->engine);
 }
 
 
@@ -114,47 +140,11 @@ enum rl_wake rl_wake_reason(lua_State *L)
 }
 
 
-struct rl_task *rl_task_running(lua_State *L, struct rl_engine *engine)
-{
-    return engine->running != NULL && engine->running->thread == L ? engine->running : NULL;
-}
-
-
-void rl_task_push(lua_State *L, struct rl_task *task)
-{
-    lua_rawgetp(L, LUA_REGISTRYINDEX, task->engine);
-    lua_rawgetp(L, -1, task);
-    lua_remove(L, -2);
-}
-
-
-int rl_task_raise(lua_State *L, struct rl_task *task)
-{
-    task->cancel_pending = false;
-    rl_task_push(L, task);
-    lua_getiuservalue(L, -1, RL_REASON);
-    return lua_error(L);
-}
-
-
-/* task:cancel(task.late) */
-void rl_task_cancel_late(lua_State *L, struct rl_task *task)
-{
-    luaL_checkstack(L, 4, "a deadline");
-    rl_task_push(L, task);
-    lua_getiuservalue(L, -1, RL_LATE);
-    rl_task_cancel(L, task, -1);
-    lua_pop(L, 2);
-}
-
-
 static int k_parked(lua_State *L, int status, lua_KContext ctx)
 {
     struct rl_task *task = (struct rl_task *)ctx;
-    if (is_late(task)) {
+    if (rl_task_is_late(task))
         rl_task_cancel_late(L, task);
-        rl_task_watch(task->engine);
-    }
     if (task->cancel_pending)
         return rl_task_raise(L, task);
     task->engine->wake = task->wake;
@@ -164,90 +154,159 @@ static int k_parked(lua_State *L, int status, lua_KContext ctx)
 
 static int park_task(lua_State *L, struct rl_task *task, struct rl_op *op, int64_t timeout_ms)
 {
-    uv_update_time(task->engine->loop); /* Lua may have run for a while since the loop looked */
-    task->wait_end =
-        timeout_ms < 0 ? UINT64_MAX : uv_now(task->engine->loop) + (uint64_t)timeout_ms;
-    if (task->cancelled && task->wait_end > task->grace_end)
-        task->wait_end = task->grace_end; /* cleaning up, within what is left of its grace */
+    set_wait_end(task, timeout_ms);
     if (op != NULL)
         link_waiter(task, op);
-    if (task->wait_end != UINT64_MAX || task->deadline_ns != 0)
-        rl_task_arm(task);
     task->state = RL_TASK_WAITING;
     return lua_yieldk(L, 0, (lua_KContext)task, k_parked);
 }
 
 
-/* A timer of a wait outside any task; it frees itself. */
-struct alarm {
-    uv_timer_t timer;
+/* ------------------------------------------------------------------ turning the loop instead */
+
+/* A wait that turns the loop. */
+struct turning {
     struct rl_engine *engine;
-    bool rang;
+    struct rl_task *task; /* it is inside of, in a coroutine of its own; or NULL */
+    struct rl_op *op;
+    uint64_t wait_end;
 };
 
 
-static void on_alarm(uv_timer_t *timer)
+/* The end of a wait outside of any task. */
+static void on_alarm(uv_timer_t *alarm)
 {
-    struct alarm *alarm = (struct alarm *)timer;
-    alarm->rang = true;
-    rl_engine_hurry(alarm->engine);
+    rl_engine_hurry(alarm->data);
 }
 
 
-static void on_alarm_closed(uv_handle_t *timer)
+static void on_alarm_closed(uv_handle_t *alarm)
 {
-    free(timer);
+    free(alarm);
 }
 
 
-static struct alarm *set_alarm(lua_State *L, struct rl_engine *engine, int64_t timeout_ms)
+static uv_timer_t *set_alarm(lua_State *L, struct rl_engine *engine, int64_t timeout_ms)
 {
-    struct alarm *alarm = calloc(1, sizeof(*alarm));
+    uv_timer_t *alarm = malloc(sizeof(*alarm));
     if (alarm == NULL)
         luaL_error(L, "not enough memory");
-    alarm->engine = engine;
-    uv_timer_init(engine->loop, &alarm->timer);
-    uv_update_time(engine->loop);
-    uv_timer_start(&alarm->timer, on_alarm, (uint64_t)timeout_ms, 0);
+    uv_timer_init(engine->loop, alarm);
+    alarm->data = engine;
+    uv_timer_start(alarm, on_alarm, (uint64_t)timeout_ms, 0);
     return alarm;
 }
 
 
-/* Turns the loop here and now until the wait is over. */
-static enum rl_wake wait_turning(lua_State *L, struct rl_engine *engine, struct rl_op *op,
-                                 int64_t timeout_ms)
+/* Must the task around the wait do something else? */
+static bool is_called_away(const struct rl_task *task)
 {
-    struct rl_task *task = engine->running; /* may wait here in a coroutine of its own */
-    struct alarm *alarm = timeout_ms >= 0 ? set_alarm(L, engine, timeout_ms) : NULL;
-    enum rl_wake reason = RL_WAKE_DONE;
-    struct rl_engine *turner = op != NULL ? op->turner : NULL;
+    return task != NULL &&
+           (task->cancel_pending || rl_task_is_late(task) || rl_task_is_past_grace(task));
+}
+
+
+static bool is_over(const struct turning *wait, enum rl_wake *reason)
+{
+    *reason = RL_WAKE_DONE;
+    if ((wait->op != NULL && wait->op->done) || is_called_away(wait->task))
+        return true;
+    *reason = RL_WAKE_TIMEOUT;
+    return uv_now(wait->engine->loop) >= wait->wait_end;
+}
+
+
+static enum rl_wake turn_until_over(lua_State *L, const struct turning *wait)
+{
+    struct rl_engine *engine = wait->engine;
+    enum rl_wake reason;
     struct rl_shield shield;
     rl_shield_raise(&shield);
     engine->nesting++;
+    bool alive, over;
+    do { /* once at least: a wait of no time lets the others run */
+        alive = rl_engine_turn(L, engine, true);
+        over = is_over(wait, &reason);
+    } while (alive && !over);
+    engine->nesting--;
+    rl_shield_lower(&shield);
+    return over ? reason : RL_WAKE_STUCK;
+}
+
+
+static void begin_turning(struct rl_task *task, int64_t timeout_ms)
+{
+    task->turning = true;
+    set_wait_end(task, timeout_ms);
+}
+
+
+static void end_turning(struct rl_task *task)
+{
+    task->turning = false;
+    if (task->timer_open)
+        uv_timer_stop(&task->timer);
+}
+
+
+static enum rl_wake wait_turning(lua_State *L, struct rl_engine *engine, struct rl_op *op,
+                                 int64_t timeout_ms)
+{
+    struct turning wait = {.engine = engine, .task = engine->running, .op = op};
+    struct rl_engine *turner = op != NULL ? op->turner : NULL;
+    uv_timer_t *alarm = NULL;
+    luaL_checkstack(L, RL_TURN_STACK, "a turn of the loop");
+    wait.wait_end = end_of_wait(engine, timeout_ms);
+    if (wait.task == NULL && timeout_ms >= 0)
+        alarm = set_alarm(L, engine, timeout_ms);
+    if (wait.task != NULL)
+        begin_turning(wait.task, timeout_ms);
     if (op != NULL)
         op->turner = engine;
-    while (op == NULL || !op->done) {
-        if (alarm != NULL && alarm->rang) {
-            reason = RL_WAKE_TIMEOUT;
-            break;
-        }
-        if (task != NULL && task->cancel_pending)
-            break;
-        if (!rl_engine_turn(L, engine, true) && engine->ready_count == 0 &&
-            (op == NULL || !op->done) && !(alarm != NULL && alarm->rang) &&
-            !(task != NULL && task->cancel_pending)) {
-            reason = RL_WAKE_STUCK;
-            break;
-        }
-    }
+    enum rl_wake reason = turn_until_over(L, &wait);
     if (op != NULL)
         op->turner = turner;
-    engine->nesting--;
-    engine->running = task;
-    rl_shield_lower(&shield);
+    if (wait.task != NULL)
+        end_turning(wait.task);
     if (alarm != NULL)
-        uv_close((uv_handle_t *)&alarm->timer, on_alarm_closed);
+        uv_close((uv_handle_t *)alarm, on_alarm_closed);
     return reason;
+}
+
+
+/* Calls itself <levels> times. */
+static int l_dive(lua_State *L)
+{
+    lua_Integer levels = lua_tointeger(L, 1);
+    if (levels > 0) {
+        lua_pushcfunction(L, l_dive);
+        lua_pushinteger(L, levels - 1);
+        lua_call(L, 1, 0);
+    }
+    return 0;
+}
+
+
+/* Tasks that are resumed in a turn here begin this deep in the C stack. One that found no room left
+ * would die for what is not its fault, so whoever waits must not be too deep. */
+static bool has_room(lua_State *L)
+{
+    lua_pushcfunction(L, l_dive);
+    lua_pushinteger(L, SPARE_C_LEVELS);
+    bool has = lua_pcall(L, 1, 0, 0) == LUA_OK;
+    if (!has)
+        lua_pop(L, 1);
+    return has;
+}
+
+
+static void check_may_turn(lua_State *L, const struct rl_engine *engine)
+{
+    if (engine->in_loop)
+        luaL_error(L, "a callback of libuv must not wait: let it start a task instead");
+    bool is_shallow = engine->nesting == 0 && L == engine->main;
+    if (engine->nesting >= DEEPEST_NESTING || (!is_shallow && !has_room(L)))
+        luaL_error(L, "too many waits inside coroutines: let a task wait instead");
 }
 
 
@@ -263,16 +322,19 @@ int rl_park(lua_State *L, struct rl_op *op, int64_t timeout_ms, lua_KContext ctx
         engine->wake = RL_WAKE_DONE;
         return k(L, LUA_OK, ctx);
     }
+    if (task != NULL && task->forced)
+        return rl_task_raise(L, task);
     if (task != NULL && task->thread == L && lua_isyieldable(L)) {
         task->k = k;
         task->ctx = ctx;
         return park_task(L, task, op, timeout_ms);
     }
-    if (engine->nesting >= DEEPEST_NESTING)
-        return luaL_error(L,
-                          "too many waits inside coroutines or callbacks: let a task wait instead");
+    check_may_turn(L, engine);
     engine->wake = wait_turning(L, engine, op, timeout_ms);
-    if (task != NULL && task->cancel_pending)
+    if (is_called_away(task)) {
+        if (!task->cancelled)
+            rl_task_cancel_late(L, task);
         return rl_task_raise(L, task);
+    }
     return k(L, LUA_OK, ctx);
 }

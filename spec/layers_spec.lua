@@ -5,8 +5,9 @@ local source = require "spec.support.source"
 
 --- Files that are named stand in their room; every other file of runtime/ is wire.
 local c_rooms <const> = {
-  main = "program", rille = "host", module = "seam", task = "engine", wait = "engine", engine = "engine", shield = "engine",
-  interrupt = "engine", sandbox = "engine", buf = "base", err = "base",
+  main = "program", rille = "host", module = "seam",
+  task = "engine", wait = "engine", stop = "engine", engine = "engine", shield = "engine", interrupt = "engine", sandbox = "engine",
+  buf = "base", err = "base",
 }
 
 local c_below <const> = {

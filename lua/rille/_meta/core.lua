@@ -33,12 +33,14 @@ function core.running() end
 function Task:join(seconds) end
 
 --- Cancels the task and the tasks it spawned: what they wait for is abandoned and the failure is raised there. After
---- 2 seconds of cleaning up the coroutine is closed. Returns at once; join to wait. Idempotent.
+--- 2 seconds of cleaning up the coroutine is closed; what is to be closed in it cannot wait then. What it spawned while it
+--- cleaned up is cancelled when it ends. Returns at once; join to wait. Idempotent.
 ---@param reason? string|rille.Failure  a failure is raised as it is; a text makes code "cancelled" with that message
 function Task:cancel(reason) end
 
 --- Ends the task, and what it spawns from now on, at a deadline even if it never waits (`while true do end`): `failure` is
---- raised in whatever runs. Caught, it has half a second to clean up; then every instruction raises it.
+--- raised in whatever runs. Caught, it has 2 seconds to clean up, half a second of computing at a time; whoever computes
+--- longer meets the failure again, and half a second later at every instruction.
 ---@param seconds? number          from now; nil: no deadline
 ---@param failure rille.Failure    what is raised, and what join returns
 ---@return boolean enforced        false when the host allows no interrupts: then only waits end in time
@@ -52,7 +54,8 @@ function Task:status() end
 function Task:parent() end
 
 --- Says that a coroutine of the script's own runs from now on (coroutine.lua), so that deadlines reach it.
----@param coroutine thread
+---@param coroutine? thread   default: the calling one
+---@return boolean watched    false: no deadline is watched, so nobody has to be told
 function core.switch(coroutine) end
 
 ---@async
