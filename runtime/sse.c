@@ -95,10 +95,12 @@ static bool is_done_mark(const char *text, size_t len)
 }
 
 
-/* Does this data line look like the first one of an event? */
+/* Does this data line look like the first one of an event? The mark may be cut off by the end. */
 static bool starts_event(const char *value, size_t len)
 {
-    return len > 0 && (value[0] == '{' || value[0] == ':' || is_done_mark(value, len));
+    size_t mark_len = sizeof(done_mark) - 1;
+    return len > 0 && (value[0] == '{' || value[0] == ':' ||
+                       memcmp(value, done_mark, len < mark_len ? len : mark_len) == 0);
 }
 
 

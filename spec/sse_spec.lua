@@ -191,6 +191,13 @@ describe("core.sse", function()
       assert.same({ 'message|{}}\n{"b":1}' }, events_of 'data: {}}\ndata: {"b":1}\n\n')
     end)
 
+    it("dispatch what the end of the stream left of [DONE] on its own", function()
+      for cut = 1, 5 do
+        local mark = ("[DONE]"):sub(1, cut)
+        assert.same({ 'message|{"a":1}', "message|" .. mark }, events_of('data: {"a":1}\ndata: ' .. mark))
+      end
+    end)
+
     it("dispatch [DONE] on its own", function()
       assert.same({ "message|[DONE]", 'message|{"garbage' }, events_of 'data: [DONE]\ndata: {"garbage\n')
       assert.same({ 'message|{"a":1}', "message|[DONE] " }, events_of 'data: {"a":1}\ndata: [DONE] \n\n')
