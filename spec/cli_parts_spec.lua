@@ -200,6 +200,23 @@ describe("rille.cli.printer", function()
     assert.equal("Hello\n", (shown({}, { text "Hello\n", done { text = "Hello\n" } })))
   end)
 
+  it("keeps messages apart, and agents further in out of the answer", function()
+    local inner = { type = "text", delta = "secret", path = { "outer", "inner" } }
+    local outer = { "outer" }
+    local out = shown({}, {
+      { type = "text", delta = "Let me look.", path = outer }, { type = "message", path = outer },
+      inner, { type = "message", path = inner.path },
+      { type = "text", delta = "Hel", path = outer }, { type = "text", delta = "lo", path = outer }, done { text = "Hello" },
+    })
+    assert.equal("Let me look.\nHello\n", out)
+  end)
+
+  it("prints the validated output where the text is another", function()
+    assert.equal('{"b":1, "a":2}\n', (shown({ stream = false }, { done { text = '{"b":1, "a":2}', output = { a = 2, b = 1 } } })))
+    assert.equal('{"a":2}\n', (shown({ stream = false }, { done { text = '```json\n{"a": 2}\n```', output = { a = 2 } } })))
+    assert.equal("[1]\n", (shown({ stream = false }, { done { text = '{"value":[1]}', output = { 1 } } })))
+  end)
+
   it("prints the whole answer at the end without streaming", function()
     assert.equal("Hello\n", (shown({ stream = false }, { text "Hel", text "lo", done { text = "Hello" } })))
   end)

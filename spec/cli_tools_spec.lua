@@ -62,6 +62,15 @@ describe("rille tools schema", function()
     assert.equal("string", first["function"].parameters.properties.text.type)
     assert.truthy(result.stdout:find('"text":.-"times":'))
   end))
+
+  it("prints that of the tool that is named, and says when there is none", async(function()
+    local result = tools("schema", "sum")
+    assert.equal("sum", assert(json.decode(result.stdout))["function"].name)
+    assert.matches("^sum[^\n]*\n$", tools("list", "sum").stdout)
+    local none = tools("schema", "sun")
+    assert.same({ 2, "rille: no tool 'sun' (did you mean 'sum'?)\n" }, { none.code, none.stderr })
+    assert.equal(2, tools("schema", "sum", "more").code)
+  end))
 end)
 
 

@@ -33,11 +33,13 @@ function ask.run(values, operands)
   if not prompt then return nil, problem end
   local agent, options = setup.prepare(values)
   if not agent then return nil, options end
-  options.approve = approve.handler(values.approve)
-  local reply
-  reply, problem = run.show(agent, prompt, options, setup.printer(values))
+  local handler, is_person = approve.handler(values.approve)
+  local asked, reply
+  options.approve, asked = approve.watched(handler)
+  reply, problem = run.show(agent, prompt, options, setup.printer(values, agent))
   if not reply then return nil, problem end
-  return status.answered
+  -- A person knows what was denied; a script that ran us has to be told, whatever the model answered.
+  return asked.denied and not is_person and status.approval or status.answered
 end
 
 

@@ -110,7 +110,7 @@ function chat.run(values, operands)
   return converse {
     agent = agent, options = options, lines = lines, files = values.file, tokens = 0, requests = 0,
     transcript = require("rille.transcript").new(), paint = terminal.painter(values["no-color"]),
-    printer = setup.printer(values),
+    printer = setup.printer(values, agent),
   }
 end
 

@@ -48,12 +48,23 @@ end
 
 local shown = {}
 
-function shown.text(self, event)
-  if self.stream then self:answer(event.delta) end
+local function is_nested(event)
+  return event.path ~= nil and #event.path > 1
 end
 
-function shown.refusal(self, event)
-  if self.stream then self:answer(event.delta) end
+
+--- Text of an agent further in is no answer; what one message says does not run into what the next says.
+local function speak(self, event)
+  if not self.stream or is_nested(event) then return end
+  if self.heard and self.column > 0 then self:answer("\n") end
+  self.heard = false
+  self:answer(event.delta)
+end
+
+shown.text, shown.refusal = speak, speak
+
+function shown.message(self, event)
+  if not is_nested(event) then self.heard = true end
 end
 
 function shown.tool_call(self, event)
@@ -80,14 +91,24 @@ end
 
 function shown.request(self, event)
   if self.verbose then
-    self:note("dim", ("request %d: %s%d messages"):format(event.number,
-      event.model and tostring(event.model) .. ", " or "", event.messages))
+    self:note("dim", ("request %d: %s%d message%s"):format(event.number,
+      event.model and tostring(event.model) .. ", " or "", event.messages, event.messages == 1 and "" or "s"))
   end
 end
 
+--- The text as the model wrote it, unless the validated output is another.
+local function final_text(reply)
+  local text = reply.text ~= "" and reply.text or reply.refusal or ""
+  if reply.output == nil then return text end
+  local said = json.decode(text)
+  local output = json.encode(reply.output)
+  return said ~= nil and json.encode(said) == output and text or output
+end
+
+
 function shown.done(self, event)
   local reply = event.reply
-  if not (self.stream and self.said) then self:answer(reply.text or reply.refusal or "") end
+  if not (self.stream and self.said) then self:answer(final_text(reply)) end
   if self.column > 0 then self:answer("\n") end
   local usage = reply.usage
   if self.verbose and usage then
@@ -125,7 +146,7 @@ end
 
 --- A new answer begins (the next turn of a conversation).
 function Printer:reset()
-  self.column, self.said = 0, false
+  self.column, self.said, self.heard = 0, false, false
 end
 
 

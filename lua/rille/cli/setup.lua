@@ -112,11 +112,11 @@ end
 local function file_agent(values, options)
   local made, problem = loader.value(values.agent)
   if made == nil then return nil, problem end
-  if type(made) ~= "table" then
+  if type(made) ~= "table" or made[1] ~= nil or require("rille.tool").is(made) then
     return status.misused(values.agent .. ": returns no agent")
   end
   if type(made.run) == "function" then
-    for _, name in ipairs { "system", "schema", "provider", "base-url" } do
+    for _, name in ipairs { "system", "tool", "schema", "provider", "base-url" } do
       if values[name] then
         return status.misused(("--%s does not go with an agent that is already made (%s)"):format(
           name, values.agent))
@@ -142,7 +142,9 @@ local function agent_of(values)
     if not made then return nil, problem end
   end
   if type(made.run) == "function" then return made end
-  return require("rille.agent").new(made)
+  local ok, agent = pcall(require("rille.agent").new, made)
+  if ok then return agent end
+  return status.misused(values.agent and ("%s: %s"):format(values.agent, tostring(agent)) or tostring(agent))
 end
 
 
@@ -196,11 +198,12 @@ function setup.prepare(values)
 end
 
 
---- The printer that the flags ask for.
+--- The printer that the flags ask for. An answer that has to fit a schema is shown when it does.
 ---@param values table<string, any>    flags
+---@param agent rille.Agent
 ---@return table
-function setup.printer(values)
-  return printer.new { format = values.format, stream = not values["no-stream"],
+function setup.printer(values, agent)
+  return printer.new { format = values.format, stream = not values["no-stream"] and not agent.output_spec,
     quiet = values.quiet, verbose = values.verbose, color = not values["no-color"] }
 end
 

@@ -29,24 +29,6 @@ local function first_line(text)
 end
 
 
-function verbs.list(_, paths)
-  local list, problem = loader.tools(paths)
-  if not list then return nil, problem end
-  for _, tool in ipairs(list) do
-    terminal.answer(("%-24s %s\n"):format(tool.name, first_line(tool.description)))
-  end
-  return status.answered
-end
-
-
-function verbs.schema(_, paths)
-  local list, problem = loader.tools(paths)
-  if not list then return nil, problem end
-  for _, tool in ipairs(list) do terminal.answer(json.encode(tool.definition) .. "\n") end
-  return status.answered
-end
-
-
 --- Words that are files, the name of the tool, the key=value words.
 local function split(words)
   local paths, i = {}, 1
@@ -68,23 +50,43 @@ local function find(list, name)
 end
 
 
+--- The tools of the files, or the one that is named after them.
+local function chosen(words)
+  local paths, name, rest = split(words)
+  if rest[1] then return status.misused(("tools: unexpected word '%s'"):format(rest[1])) end
+  local list, problem = loader.tools(paths)
+  if not list or not name then return list, problem end
+  local tool
+  tool, problem = find(list, name)
+  return tool and { tool }, problem
+end
+
+
+function verbs.list(_, words)
+  local list, problem = chosen(words)
+  if not list then return nil, problem end
+  for _, tool in ipairs(list) do
+    local line = ("%-24s %s"):format(tool.name, first_line(tool.description))
+    terminal.answer(line:gsub("%s+$", "") .. "\n")
+  end
+  return status.answered
+end
+
+
+function verbs.schema(_, words)
+  local list, problem = chosen(words)
+  if not list then return nil, problem end
+  for _, tool in ipairs(list) do terminal.answer(json.encode(tool.definition) .. "\n") end
+  return status.answered
+end
+
+
 --- Text stays text where the schema wants a string: `zip=01234`.
 local function is_text(tool)
   local properties = type(tool.schema) == "table" and tool.schema.properties or {}
   return function(key)
     return type(properties[key]) == "table" and properties[key].type == "string"
   end
-end
-
-
---- The approval handler, and a table that knows whether it said no.
-local function watched_approval(values)
-  local ask, asked = approve.handler(values.approve), { denied = false }
-  return function(call)
-    local allowed, reason = ask(call)
-    asked.denied = not allowed
-    return allowed, reason
-  end, asked
 end
 
 
@@ -102,7 +104,7 @@ local function call(tool, arguments, values)
       terminal.note(tostring(event.value))
     end
   end
-  local handler, asked = watched_approval(values)
+  local handler, asked = approve.watched((approve.handler(values.approve)))
   local reply, problem = run.show(agent, "call it", { approve = handler }, shown)
   if not reply then return nil, problem end
   if type(content) ~= "string" then content = json.encode(content) end
