@@ -4,6 +4,19 @@ local wire = require "spec.support.wire"
 
 local null, list, chunk = core.null, wire.list, wire.chunk
 
+--- A hundredth where the collector is aggressive: each piece of memory then costs a walk through all that is alive.
+local function many(count) return os.getenv "RILLE_GC" and count // 100 or count end
+
+--- An array of that many calls; the collector rests while it is made.
+local function calls_of(count)
+  collectgarbage "stop"
+  local calls = {}
+  for i = 1, count do calls[i] = ('{"index":%d,"id":"i%d","function":{"name":"f","arguments":"{}"}}'):format(i, i) end
+  local text = "[" .. table.concat(calls, ",") .. "]"
+  collectgarbage "restart"
+  return text
+end
+
 local HELLO <const> = wire.stream { chunk { role = "assistant", content = "Hel" }, chunk({ content = "lo" }, "stop") }
 
 
@@ -215,15 +228,14 @@ describe("core.decode", function()
 
     it("takes indexed items by the hundred thousand", function()
       local items = {}
-      for i = 1, 100000 do items[i] = ('{"index":%d,"text":"x"}'):format(i) end
+      local count = many(100000)
+      for i = 1, count do items[i] = ('{"index":%d,"text":"x"}'):format(i) end
       local event = ('{"choices":[{"delta":{"reasoning_details":[%s]}}]}'):format(table.concat(items, ","))
-      assert.equal(100000, #survives(wire.stream { event }).choices[1].message.reasoning_details)
+      assert.equal(count, #survives(wire.stream { event }).choices[1].message.reasoning_details)
     end)
 
     it("takes a hundred thousand calls for too many", function()
-      local calls = {}
-      for i = 1, 100000 do calls[i] = ('{"index":%d,"id":"i%d","function":{"name":"f","arguments":"{}"}}'):format(i, i) end
-      local text = "[" .. table.concat(calls, ",") .. "]"
+      local text = calls_of(100000)
       assert.equal("bad_chunk", survives(wire.stream { ('{"choices":[{"delta":{"tool_calls":%s}}]}'):format(text) }).error.kind)
       assert.equal("bad_chunk", survives(('{"choices":[{"message":{"tool_calls":%s}}]}'):format(text)).error.kind)
     end)
@@ -237,7 +249,7 @@ describe("core.decode", function()
         core.decode(bytes)
         return os.clock() - start
       end
-      local small, large = math.max(time(5000), 0.005), time(20000)
+      local small, large = math.max(time(many(5000)), 0.005), time(many(20000))
       assert(large < small * 10, ("%g s, then %g s"):format(small, large))
     end)
 
@@ -292,7 +304,7 @@ describe("core.decode", function()
         return (state >> 33) % most
       end
       local seeds = { HELLO, wire.body({ content = "x", tool_calls = list { { id = "a" } } }, "stop"), '{"error":{"message":"x"}}' }
-      for round = 1, 3000 do
+      for round = 1, many(3000) do
         local bytes = { seeds[1 + round % #seeds]:byte(1, -1) }
         for _ = 1, 1 + random(8) do bytes[1 + random(#bytes)] = random(256) end
         local text = string.char(table.unpack(bytes))
