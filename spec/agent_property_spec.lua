@@ -7,7 +7,8 @@ local failures = require "rille.failure"
 local rille = require "rille"
 local sendable = require "spec.support.sendable"
 
-local runs <const> = math.tointeger(tonumber(os.getenv "RILLE_PROPERTY_RUNS")) or (agents.slack > 5 and 25 or agents.slack > 1 and 100 or 1000)
+local usual_runs <const> = agents.slack > 5 and 25 or agents.slack > 1 and 100 or 1000
+local runs <const> = math.tointeger(tonumber(os.getenv "RILLE_PROPERTY_RUNS")) or usual_runs
 local first_seed <const> = math.tointeger(tonumber(os.getenv "RILLE_PROPERTY_SEED")) or 1
 
 local known <const> = {}
