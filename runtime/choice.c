@@ -145,6 +145,24 @@ int rl_choice_take(struct rl_choice *choice, cJSON *item, bool is_body, struct r
 }
 
 
+bool rl_choice_only_adds_text(const struct rl_choice *choice, const cJSON *item)
+{
+    const cJSON *member;
+    int deltas = 0;
+    if (choice->finish_reason != NULL || choice->is_whole)
+        return false;
+    cJSON_ArrayForEach(member, item)
+    {
+        if (strcmp(member->string, "delta") == 0 && cJSON_IsObject(member))
+            deltas += rl_delta_only_adds_text(choice, member) ? 1 : 2;
+        else if (!cJSON_IsNull(member) &&
+                 (strcmp(member->string, "index") != 0 || !cJSON_IsNumber(member)))
+            return false;
+    }
+    return deltas == 1;
+}
+
+
 static int finish_audio(struct rl_audio *audio)
 {
     int rc = rl_base64_finish(&audio->decoder, &audio->bytes);

@@ -66,8 +66,19 @@ void rl_choice_free(struct rl_choice *choice);
  * `message` counts and an element may continue this choice. */
 int rl_choice_take(struct rl_choice *choice, cJSON *item, bool is_body, struct rl_gather *gather);
 
+/* Would rl_choice_take of this element add to the content and change nothing else, now and as often
+ * as it comes again with another text? */
+bool rl_choice_only_adds_text(const struct rl_choice *choice, const cJSON *item);
+
 /* Takes a delta, or with <is_whole> a message (delta.c). */
 int rl_delta_take(struct rl_choice *choice, cJSON *delta, bool is_whole, struct rl_gather *gather);
+
+/* Adds to the content what a delta with nothing else would: carried text. */
+int rl_delta_add_text(struct rl_choice *choice, const char *carried, size_t len,
+                      struct rl_gather *gather);
+
+/* Would rl_delta_take of this delta add to the content and change nothing else? */
+bool rl_delta_only_adds_text(const struct rl_choice *choice, const cJSON *delta);
 
 /* The text that counts as the reasoning of this choice, or NULL. */
 const cJSON *rl_delta_reasoning(const struct rl_choice *choice);

@@ -96,13 +96,27 @@ int rl_delta_flush(struct rl_choice *choice, struct rl_gather *gather)
 }
 
 
-static int add_text(struct rl_choice *choice, cJSON **text, const char *carried,
-                    struct rl_gather *gather)
+static int append(struct rl_choice *choice, cJSON **text, const char *carried, size_t len,
+                  struct rl_gather *gather)
 {
-    size_t len = strlen(carried);
     if (len > 0)
         choice->is_touched = true;
     return rl_text_append(text, carried, len, &gather->room);
+}
+
+
+static int add_text(struct rl_choice *choice, cJSON **text, const char *carried,
+                    struct rl_gather *gather)
+{
+    return append(choice, text, carried, strlen(carried), gather);
+}
+
+
+int rl_delta_add_text(struct rl_choice *choice, const char *carried, size_t len,
+                      struct rl_gather *gather)
+{
+    int rc = append(choice, &choice->content, carried, len, gather);
+    return rc != RL_OK ? rc : tell_all(choice, false, gather);
 }
 
 
@@ -362,4 +376,21 @@ int rl_delta_take(struct rl_choice *choice, cJSON *delta, bool is_whole, struct 
             rc = take_unknown(choice, delta, member, gather);
     }
     return rc != RL_OK ? rc : tell_all(choice, false, gather);
+}
+
+
+bool rl_delta_only_adds_text(const struct rl_choice *choice, const cJSON *delta)
+{
+    const cJSON *member;
+    int texts = 0;
+    cJSON_ArrayForEach(member, delta)
+    {
+        const char *text = rl_json_text(member);
+        if (text != NULL && strcmp(member->string, "content") == 0)
+            texts++;
+        else if (!cJSON_IsNull(member) && (text == NULL || strcmp(member->string, "role") != 0 ||
+                                           strcmp(text, rl_text_of(choice->role)) != 0))
+            return false;
+    }
+    return texts == 1;
 }

@@ -92,6 +92,15 @@ static int fail_malformed(struct rl_message *message, struct rl_span data)
 }
 
 
+/* What the response said to what it was given. */
+static int taken(struct rl_message *message, int rc)
+{
+    if (rc == RL_ETOOBIG)
+        return fail_text(message, "bad_chunk", "the reply holds more than may be kept of one");
+    return rc;
+}
+
+
 /* Takes one object: an event, or a body. It is deleted, or becomes the error's detail. */
 static int take_object(struct rl_message *message, cJSON *object, bool is_named, bool is_body)
 {
@@ -99,9 +108,7 @@ static int take_object(struct rl_message *message, cJSON *object, bool is_named,
         return fail(message, rl_reply_error_json("stream_error", object));
     int rc = rl_response_take(&message->response, object, is_body);
     cJSON_Delete(object);
-    if (rc == RL_ETOOBIG)
-        return fail_text(message, "bad_chunk", "the reply holds more than may be kept of one");
-    return rc;
+    return taken(message, rc);
 }
 
 
@@ -141,7 +148,11 @@ static bool is_cut(struct rl_span text)
 static int take_json(struct rl_message *message, struct rl_span data, bool is_named)
 {
     struct rl_err err;
+    int rc;
+    if (!is_named && rl_response_repeats(&message->response, data, &rc))
+        return taken(message, rc);
     cJSON *payload = rl_json_parse(data.at, data.len, NULL, 0, &err);
+    rl_response_expect(&message->response, is_named ? NULL : payload, data);
     if (payload != NULL)
         return take_payload(message, payload, is_named, false);
     if (err.code == RL_ENOMEM)
@@ -194,6 +205,7 @@ struct rl_message *rl_message_new(const struct rl_message_options *options)
     };
     rl_sse_init(&message->sse, max_bytes, on_event, message);
     rl_buf_init(&message->body, max_bytes);
+    rl_again_init(&message->response.again);
     return message;
 }
 

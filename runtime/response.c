@@ -4,6 +4,7 @@
 #include "err.h"
 #include "extras.h"
 #include "json.h"
+#include "reply_error.h"
 #include "tree.h"
 
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 void rl_response_free(struct rl_response *response)
 {
+    rl_again_free(&response->again);
     cJSON_Delete(response->root);
     response->root = NULL;
     for (size_t i = 0; i < response->count; i++)
@@ -302,6 +304,70 @@ int rl_response_take(struct rl_response *response, cJSON *chunk, bool is_body)
         response->root = cJSON_CreateObject();
     }
     return response->root != NULL ? take_chunk(response, chunk, view, is_body) : RL_ENOMEM;
+}
+
+
+/* Does this member of a chunk, choices apart, say nothing new, and is it nothing but a value? */
+static bool is_mute(const struct rl_response *response, const cJSON *member)
+{
+    const char *name = member->string;
+    if (cJSON_IsNull(member))
+        return true;
+    if (cJSON_IsObject(member) || cJSON_IsArray(member) || strcmp(name, "content") == 0)
+        return false;
+    if (is_apart(name))
+        return name[0] == 'o'; /* an object's type, padding */
+    return !counts(member, rl_json_get(response->root, name), true);
+}
+
+
+/* Would taking <chunk> add to the content of one choice, of this <index>, and change nothing else,
+ * now and as often as it comes again with another text? */
+static bool only_adds_text(const struct rl_response *response, const cJSON *chunk, int64_t *index)
+{
+    const cJSON *member, *item = NULL;
+    if (response->root == NULL || response->is_body || rl_reply_is_error(chunk, false))
+        return false;
+    cJSON_ArrayForEach(member, chunk)
+    {
+        bool is_list = strcmp(member->string, "choices") == 0 && cJSON_IsArray(member);
+        if (is_list && item == NULL && cJSON_GetArraySize(member) == 1)
+            item = member->child;
+        else if (is_list || !is_mute(response, member))
+            return false;
+    }
+    if (!cJSON_IsObject(item))
+        return false;
+    *index = own_index(item);
+    for (size_t i = 0; i < response->count; i++) {
+        if (response->choices[i]->index == *index)
+            return rl_choice_only_adds_text(response->choices[i], item);
+    }
+    return false;
+}
+
+
+void rl_response_expect(struct rl_response *response, const cJSON *chunk, struct rl_span data)
+{
+    int64_t index;
+    bool is_watched = response->gather.on_chunk != NULL; /* whoever wants chunks gets trees */
+    if (!is_watched && cJSON_IsObject(chunk) && only_adds_text(response, chunk, &index))
+        rl_again_keep(&response->again, data, index);
+    else
+        rl_again_forget(&response->again);
+}
+
+
+bool rl_response_repeats(struct rl_response *response, struct rl_span data, int *rc)
+{
+    struct rl_choice *choice;
+    struct rl_span text;
+    if (!rl_again_matches(&response->again, data, &text))
+        return false;
+    *rc = find_choice(response, response->again.choice, &choice);
+    if (*rc == RL_OK)
+        *rc = rl_delta_add_text(choice, text.at, text.len, &response->gather);
+    return true;
 }
 
 

@@ -6,7 +6,9 @@
 #ifndef RL_RESPONSE_H
 #define RL_RESPONSE_H
 
+#include "again.h"
 #include "choice.h"
+#include "span.h"
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
@@ -17,7 +19,8 @@ enum { RL_CHOICES_MAX = 128 };
 struct rl_response {
     struct rl_gather gather;
     size_t max_bytes;
-    int n;        /* choices asked for */
+    int n; /* choices asked for */
+    struct rl_again again;
     cJSON *root;  /* members of the response; NULL while no chunk came */
     bool is_body; /* root stands as the server sent it */
     struct rl_choice *choices[RL_CHOICES_MAX]; /* as they came; after finish sorted by index */
@@ -31,6 +34,14 @@ void rl_response_free(struct rl_response *response);
 /* Takes a chunk (its members are moved out); what is none is ignored. <is_body>: a JSON document,
  * not an event. Returns 0, RL_ENOMEM, RL_ETOOBIG, or the observer's value. */
 int rl_response_take(struct rl_response *response, cJSON *chunk, bool is_body);
+
+/* Sees an event before it is taken: <chunk> is its tree, NULL when it has none, <data> its bytes.
+ * When taking it adds text and changes nothing else, events like it may repeat it. */
+void rl_response_expect(struct rl_response *response, const cJSON *chunk, struct rl_span data);
+
+/* Does this event repeat the one before it with another text? Then that is taken, and <rc> is what
+ * rl_response_take would have returned. */
+bool rl_response_repeats(struct rl_response *response, struct rl_span data, int *rc);
 
 /* The reply has ended. Returns as above. */
 int rl_response_finish(struct rl_response *response);

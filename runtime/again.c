@@ -1,0 +1,144 @@
+/* again.c -- walk 7: a chunk that repeats the one before it, but for its text. See again.h. */
+#include "again.h"
+
+#include "err.h"
+#include "utf8.h"
+
+#include <string.h>
+
+enum {
+    LONGEST = 4096,         /* bytes of a chunk that is kept */
+    LONGEST_AGAIN = 1 << 20 /* and of one that repeats it; below every limit of the long way */
+};
+
+
+void rl_again_init(struct rl_again *again)
+{
+    *again = (struct rl_again){0};
+    rl_buf_init(&again->like, LONGEST);
+}
+
+
+void rl_again_free(struct rl_again *again)
+{
+    rl_buf_free(&again->like);
+}
+
+
+void rl_again_forget(struct rl_again *again)
+{
+    rl_buf_clear(&again->like);
+}
+
+
+/* ------------------------------------------------------------------ keeping */
+
+static const char *skip_blanks(const char *at, const char *end)
+{
+    while (at < end && *at == ' ')
+        at++;
+    return at;
+}
+
+
+/* The value of the member whose name opens at <quote>, when that is <name>; else NULL. Inside a
+ * string a quote follows a backslash, and a quote that ends one is followed by no name: so what
+ * looks like a name is one. */
+static const char *value_of(struct rl_span chunk, const char *quote, const char *name)
+{
+    const char *end = chunk.at + chunk.len;
+    size_t len = strlen(name);
+    if ((size_t)(end - quote) < len + 2 || (quote > chunk.at && quote[-1] == '\\') ||
+        memcmp(quote + 1, name, len) != 0 || quote[len + 1] != '"')
+        return NULL;
+    const char *colon = skip_blanks(quote + len + 2, end);
+    return colon < end && *colon == ':' ? skip_blanks(colon + 1, end) : NULL;
+}
+
+
+/* The value of the first member called <name>; NULL when there is none. */
+static const char *find_value(struct rl_span chunk, const char *name)
+{
+    const char *value = NULL;
+    const char *at = chunk.at, *end = chunk.at + chunk.len;
+    for (; value == NULL && (at = memchr(at, '"', (size_t)(end - at))) != NULL; at++)
+        value = value_of(chunk, at, name);
+    return value;
+}
+
+
+/* What may differ: the string that <name> has. False when it cannot be found, or is none. */
+static bool add_hole(struct rl_again *again, struct rl_span chunk, const char *name, bool is_text)
+{
+    const char *value = find_value(chunk, name);
+    if (value == NULL)
+        return !is_text; /* padding is no must */
+    if (*value != '"')
+        return false;
+    const char *end = value + 1;
+    while (*end != '"')
+        end += *end == '\\' ? 2 : 1;
+    size_t i = again->count++;
+    if (i > 0 && again->holes[0].at > (size_t)(value - chunk.at))
+        again->holes[i--] = again->holes[0];
+    again->holes[i].at = (size_t)(value + 1 - chunk.at);
+    again->holes[i].len = (size_t)(end - value - 1);
+    again->holes[i].is_text = is_text;
+    return true;
+}
+
+
+void rl_again_keep(struct rl_again *again, struct rl_span chunk, int64_t choice)
+{
+    rl_again_forget(again);
+    again->count = 0;
+    again->choice = choice;
+    if (!add_hole(again, chunk, "content", true) || !add_hole(again, chunk, "obfuscation", false) ||
+        rl_buf_add(&again->like, chunk.at, chunk.len) != RL_OK)
+        rl_again_forget(again);
+}
+
+
+/* ------------------------------------------------------------------ matching */
+
+/* The first byte that cannot stand in a JSON string as it is. */
+static const char *skip_plain(const char *at, const char *end)
+{
+    int step;
+    for (;;) {
+        at = rl_utf8_plain_run(at, end);
+        if (at == end || (unsigned char)*at < 0x80 || (step = rl_utf8_step(at, end)) < 0)
+            return at;
+        at += step;
+    }
+}
+
+
+/* Steps over the bytes that <again> has from <from> to <to>; NULL when there are others. */
+static const char *step_over(const struct rl_again *again, size_t from, size_t to, const char *at,
+                             const char *end)
+{
+    size_t len = to - from;
+    bool same = (size_t)(end - at) >= len && memcmp(at, again->like.data + from, len) == 0;
+    return same ? at + len : NULL;
+}
+
+
+bool rl_again_matches(const struct rl_again *again, struct rl_span chunk, struct rl_span *text)
+{
+    if (again->like.len == 0 || chunk.len > LONGEST_AGAIN)
+        return false;
+    const char *at = chunk.at, *end = chunk.at + chunk.len;
+    size_t done = 0;
+    for (size_t i = 0; i < again->count; i++) {
+        at = step_over(again, done, again->holes[i].at, at, end);
+        if (at == NULL)
+            return false;
+        const char *stop = skip_plain(at, end);
+        if (again->holes[i].is_text)
+            *text = (struct rl_span){at, (size_t)(stop - at)};
+        at = stop;
+        done = again->holes[i].at + again->holes[i].len;
+    }
+    return step_over(again, done, again->like.len, at, end) == end;
+}

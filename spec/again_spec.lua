@@ -1,0 +1,268 @@
+--- again_spec.lua -- chunks that only add text are taken without a tree: nobody can tell the difference.
+---
+--- Whoever asks for chunks gets trees, so `want = "chunks"` is the long way, and everything must come out
+--- of both ways alike.
+local core = require "rille.core"
+local wire = require "spec.support.wire"
+
+local null, list = core.null, wire.list
+
+
+--- What a chunk adds to choice 0, when that is a text.
+local function content_in(chunk)
+  for _, choice in ipairs(chunk.choices) do
+    local content = type(choice.delta) == "table" and choice.delta.content
+    if (choice.index or 0) == 0 and type(content) == "string" then return content end
+  end
+  return ""
+end
+
+
+--- A reply as { completion, info, error, texts told }, and the chunks that were seen.
+local function decode(body, want, options)
+  options = options or {}
+  local handle <close> = core.chat {
+    canned = { body = body, status = options.status, headers = options.headers, cuts = options.cuts },
+    stream = true, n = options.n, want = want,
+  }
+  local texts, chunks = {}, {}
+  for kind, delta, choice in handle.next, handle do
+    if kind == "chunk" then
+      chunks[#chunks + 1] = content_in(delta)
+    else
+      local name = kind .. " " .. choice
+      texts[name] = (texts[name] or "") .. delta
+    end
+  end
+  local completion, info, failed = handle:finish()
+  if type(completion) == "table" then return { completion = completion, info = info, texts = texts }, chunks end
+  return { info = info, failed = failed, texts = texts }, chunks
+end
+
+
+--- A random id is made for calls that have none of their own.
+local function without_ids(value, body)
+  if type(value) ~= "table" then return value end
+  local made = {}
+  for key, inner in pairs(value) do
+    local is_made = key == "id" and type(inner) == "string" and not body:find(inner, 1, true)
+    made[key] = is_made and "made" or without_ids(inner, body)
+  end
+  return made
+end
+
+
+--- Compares the ways; returns the result of the short one.
+local function both(body, options)
+  local long, short = decode(body, "chunks", options), decode(body, nil, options)
+  local told = decode(body, "deltas", options)
+  long.info.delivered, short.info.delivered, told.info.delivered = nil, nil, nil
+  long.texts = {}
+  assert.same(without_ids(long, body), without_ids(short, body))
+  local texts = told.texts
+  told.texts = {}
+  assert.same(without_ids(long, body), without_ids(told, body))
+  for _, choice in ipairs(short.completion and short.completion.choices or {}) do
+    local content = choice.message.content
+    assert.equal(type(content) == "string" and content or "", texts["text " .. choice.index] or "")
+  end
+  return short
+end
+
+
+local function event(text) return "data: " .. text .. "\n\n" end
+
+local FIRST <const> = event '{"id":"c","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}'
+local LAST <const> = event '{"id":"c","model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}'
+  .. event "[DONE]"
+
+
+--- The content of a stream whose chunks are `form` with each text in the place of %s.
+local function content_of(form, texts)
+  local events = { FIRST }
+  for _, text in ipairs(texts) do events[#events + 1] = event((form:gsub("%%s", function() return text end))) end
+  events[#events + 1] = LAST
+  local completion = both(table.concat(events)).completion
+  return completion and completion.choices[1].message.content
+end
+
+
+local PLAIN <const> = '{"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"%s"},"finish_reason":null}]}'
+
+
+describe("chunks that repeat the one before them", function()
+  it("add their text", async(function()
+    assert.equal("abc", content_of(PLAIN, { "a", "b", "c" }))
+    assert.equal("ab", content_of(PLAIN, { "a", "", "b", "" }))
+    assert.equal(("x"):rep(9000), content_of(PLAIN, { "x", ("x"):rep(8998), "x" }))
+  end))
+
+  it("are all seen by whoever wants chunks", async(function()
+    local events = { FIRST }
+    for i = 1, 9 do events[i + 1] = event((PLAIN:gsub("%%s", i))) end
+    local _, chunks = decode(table.concat(events) .. LAST, "chunks")
+    assert.equal(",1,2,3,4,5,6,7,8,9,", table.concat(chunks, ","))
+  end))
+
+  it("may hold any text", async(function()
+    assert.equal("a\"b\\\n\tü😀{}[]:,c", content_of(PLAIN, { "a", '\\"', "b", "\\\\\\n\\t", "ü", "😀{}[]:,", "c" }))
+    assert.equal("a\u{FFFD}b", content_of(PLAIN, { "a", "\xFF", "b" }))
+    assert.equal("a\u{FFFD}\u{FFFD}b", content_of(PLAIN, { "a", "\xC0\x80", "b" }))
+    assert.equal("a😀b", content_of(PLAIN, { "a", "\\ud83d", "\\ude00", "b" }))
+    assert.equal("a\u{FFFD}b", content_of(PLAIN, { "a", "\\ud83d", "b" }))
+    assert.equal("a\0b", content_of(PLAIN, { "a", "\\u0000", "b" }))
+    assert.equal('"content":"x', content_of(PLAIN, { '\\"content\\":\\"', "x" }))
+  end))
+
+  it("may be padded, spaced and ordered as they like", async(function()
+    for _, form in ipairs {
+      '{"choices":[{"delta":{"content":"%s"}}]}',
+      '{"choices": [{"delta": {"content": "%s", "role": "assistant"}, "index": 0}], "model": "m", "id": "c"}',
+      '{"id":"c","obfuscation":"%s","choices":[{"index":0,"delta":{"content":"%s"}}]}',
+      '{"id":"c","choices":[{"index":0,"delta":{"content":"%s"}}],"usage":null,"obfuscation":"%s"}',
+      '{"id":"d","object":"chat.completion.chunk","created":7,"choices":[{"index":0,"delta":{"role":"","content":"%s",'
+        .. '"refusal":null,"tool_calls":null,"odd":null},"logprobs":null,"finish_reason":null,"native":null}]}',
+      '{"choices"\t: [{"delta":{"content"\t:"%s"}}]}',
+    } do
+      assert.equal("abc d", content_of(form, { "a", "b", "c", " d" }))
+    end
+  end))
+
+  it("are told from those that do more", async(function()
+    for _, form in ipairs {
+      '{"n":%s,"choices":[{"index":0,"delta":{"content":"x"}}]}',
+      '{"n":{"content":"%s"},"choices":[{"index":0,"delta":{"content":"x"}}]}',
+      '{"content":"%s","choices":[{"index":0,"delta":{"cont\\u0065nt":"x"}}]}',
+      '{"choices":[{"index":0,"delta":{"content":"x","note":"%s"}}]}',
+      '{"choices":[{"index":0,"delta":{"content":"x","reasoning":"%s"}}]}',
+      '{"choices":[{"index":0,"delta":{"content":"x","x\\"content":"%s"}}]}',
+      '{"x\\"content":"%s","choices":[{"index":0,"delta":{"content"\t:"x"}}]}',
+      '{"choices":[{"index":0,"content":null,"delta":{"content":"%s"}}]}',
+      '{"choices":[{"index":0,"delta":{"content":"%s"},"finish_reason":""}]}',
+      '{"choices":[{"index":0,"delta":{"content":"x"},"filter":{"content":"%s"}}]}',
+      '{"choices":[{"index":0,"delta":{"content":"x"},"logprobs":{"content":[{"token":"%s"}]}}]}',
+      '{"choices":[{"index":0,"delta":{"content":"x","cont\\u0065nt":"%s"}}]}',
+      '{"choices":[{"index":0,"delta":{"content":"x","content":"%s"}}]}',
+      '{"choices":[{"index":0,"delta":{"content":"x"}},{"index":1,"delta":{"content":"%s"}}]}',
+      '{"choices":[{"index":0,"delta":{"content":"%s"}}],"choices":[{"index":0,"delta":{"content":"x"}}]}',
+      '{"choices":[{"index":0,"delta":{"content":"%s"},"message":{"content":"x"}}]}',
+      '{"choices":[{"index":0,"delta":{"content":"x"}}],"usage":{"total_tokens":%s}}',
+      '{"choices":[{"index":0,"delta":{"content":"x","role":"%s"}}]}',
+      '{"model":"%s","choices":[{"index":0,"delta":{"content":"x"}}]}',
+      '{"choices":[{"index":0,"delta":{"content":["%s"]}}]}',
+      '{"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":"%s"}]}',
+      '{"choices":[{"index":0,"delta":{"content":"x"}}],"error":"%s"}',
+      '[{"choices":[{"index":0,"delta":{"content":"%s"}}]}]',
+    } do
+      content_of(form, { "1", "1", "1", "2", "3", "3" })
+      content_of(form, { "1", "1", "", "4" })
+    end
+  end))
+
+  it("count for their own choice", async(function()
+    local function piece(index, text)
+      return event(('{"choices":[{"index":%d,"delta":{"content":"%s"}}]}'):format(index, text))
+    end
+    local body = FIRST .. piece(0, "a") .. piece(0, "b") .. piece(1, "c") .. piece(1, "d") .. piece(1, "e")
+      .. piece(0, "f") .. piece(0, "g") .. LAST
+    local choices = both(body, { n = 2 }).completion.choices
+    assert.equal("abfg", choices[1].message.content)
+    assert.equal("cde", choices[2].message.content)
+  end))
+
+  it("do not come after the end, nor under another name", async(function()
+    local piece = event '{"choices":[{"index":0,"delta":{"content":"x"}}]}'
+    both(FIRST .. piece .. piece .. LAST .. piece .. piece)
+    both(FIRST .. piece .. piece .. "event: error\n" .. piece)
+    both(FIRST .. piece .. piece:sub(1, -10))
+    both(FIRST .. piece .. event '{"error":{"message":"no"}}' .. piece)
+    local over = event '{"choices":[{"index":0,"delta":{},"finish_reason":"length"}]}'
+    both(FIRST .. piece .. piece .. over .. piece .. piece .. LAST)
+    over = event '{"choices":[{"index":0,"delta":{},"finish_reason":""}]}'
+    both(FIRST .. piece .. piece .. over .. piece .. piece .. piece)
+  end))
+
+  it("end where too much is kept", async(function()
+    local events = { FIRST }
+    for i = 2, 200 do events[i] = event((PLAIN:gsub("%%s", ("x"):rep(1000)))) end
+    for _, want in ipairs { "deltas", "chunks" } do
+      local handle <close> = core.chat { canned = { body = table.concat(events) }, max_bytes = 50000, stream = true,
+        want = want }
+      local completion, _, failed = handle:finish()
+      assert.is_nil(completion)
+      assert.equal("bad_chunk", failed.kind)
+      assert.equal(99000, #failed.partial.choices[1].message.content)
+    end
+  end))
+end)
+
+
+describe("recorded streams", function()
+  for _, fixture in ipairs(wire.fixtures()) do
+    it("come out of both ways alike: " .. fixture.name, async(function()
+      both(fixture.body, fixture.options)
+      local events = {}
+      for one in (fixture.body:gsub("\r\n", "\n") .. "\n\n"):gmatch "(.-)\n\n" do
+        for _ = 1, 3 do events[#events + 1] = one .. "\n\n" end   -- what came once comes three times
+      end
+      both(table.concat(events), fixture.options)
+    end))
+  end
+end)
+
+
+describe("random streams", function()
+  local random
+  local function one_of(values) return values[random(#values)] end
+
+  local TEXTS <const> = { "a", " b", "", "ü", "😀", '\\"', "\\n", "\\ud83d", "\\ude00", "\xFF", "\\u0000", "{", "]" }
+
+  local function member(name, values) return ('"%s":%s'):format(name, one_of(values)) end
+
+  --- Some members of a few, in any order; each stream has its favourites, so that chunks repeat.
+  local function members(fixed, others)
+    local made = { table.unpack(fixed) }
+    for _, other in ipairs(others) do
+      if random(6) == 1 then table.insert(made, random(#made + 1), other) end
+    end
+    return table.concat(made, ",")
+  end
+
+  local function chunk()
+    local content = ('"content":"%s"'):format(one_of(TEXTS))
+    local delta = members({ content }, {
+      member("role", { '"assistant"', "null", '""' }), member("refusal", { "null", '"no"' }),
+      member("reasoning", { "null", '"r"' }), member("content", { "null", '"c"' }),
+    })
+    local choice = members({ ('"index":%d,"delta":{%s}'):format(random(8) == 1 and 1 or 0, delta) }, {
+      member("finish_reason", { "null", "null", "null", '""', '"stop"' }), member("logprobs", { "null" }),
+    })
+    return event("{" .. members({ '"id":"c"', ('"choices":[{%s}]'):format(choice) }, {
+      member("model", { '"m"', '"n"' }), member("usage", { "null", '{"total_tokens":1}' }),
+      member("obfuscation", { '"abc"', '"de"' }), member("created", { "1", "2" }), member("odd", { "1", '"x"', "{}" }),
+    }) .. "}")
+  end
+
+  for seed = 1, os.getenv "RILLE_SLOW" and 400 or 60 do
+    it("come out of both ways alike, seed " .. seed, async(function()
+      local state = seed * 2654435761
+      random = function(most)
+        state = state * 6364136223846793005 + 1442695040888963407
+        return (state >> 33) % most + 1
+      end
+      local events = { FIRST }
+      for _ = 1, 40 do
+        local one = chunk()
+        for _ = 1, random(4) do
+          events[#events + 1] = one
+          one = one:gsub('"content":"[^"\\]*"', ('"content":"%s"'):format(one_of(TEXTS)):gsub("%%", "%%%%"), 1)
+        end
+      end
+      both(table.concat(events) .. LAST, { n = 2 })
+    end))
+  end
+
+  it("use null and lists as the wire does", function()
+    assert.equal("[null]", core.json_encode(list { null }))
+  end)
+end)
