@@ -6,7 +6,8 @@
 #include <strings.h>
 
 static const long CONNECT_DAY_MS = 86400000; /* libcurl's own limit, out of the way of ours */
-static const long SMALL_BUFFER = 1024; /* bytes: what a waiting chat needs, libcurl's smallest */
+static const long SMALL_BUFFER = 2048; /* bytes: what a waiting chat needs; with libcurl's smallest,
+                                          1024, it takes 1 KB less and a burst a quarter longer */
 static const long USUAL_BUFFER = 16384;
 
 
