@@ -26,12 +26,12 @@ end
 --- Starts a TLS server that answers every request with a page about itself. Use it with <close>.
 local function serve(key, cert, ...)
   local output = uv.new_pipe()
-  local listening = core.op()
+  local listening, exited = core.op(), core.op()
   local text = ""
   local process = uv.spawn("openssl", {
     args = { "s_server", "-accept", "127.0.0.1:0", "-key", key, "-cert", cert, "-www", ... },
     stdio = { nil, output, nil },
-  }, function() end)
+  }, function() exited:complete() end)
   output:read_start(function(_, bytes)
     text = text .. (bytes or "")
     if not bytes or text:find "ACCEPT %S+:%d+\n" then listening:complete(true) end
@@ -41,6 +41,7 @@ local function serve(key, cert, ...)
   return setmetatable({ url = "https://localhost:" .. port }, {
     __close = function()
       process:kill "sigkill"
+      exited:wait(10)
       process:close()
       output:close()
     end,
