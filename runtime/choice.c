@@ -317,13 +317,14 @@ static cJSON *move_or_null(cJSON **item)
 }
 
 
-cJSON *rl_choice_build(struct rl_choice *choice, const char **reasoning)
+cJSON *rl_choice_build(struct rl_choice *choice)
 {
+    choice->effective = rl_choice_effective(choice);
     if (!rl_tree_put(choice->entry, "index", rl_json_new_integer(choice->index)) ||
         !rl_tree_put(choice->entry, "finish_reason", move_or_null(&choice->finish_reason)) ||
         !build_message(choice))
         return NULL;
-    *reasoning = rl_text_of(rl_delta_reasoning(choice));
+    choice->reasoning = rl_text_of(rl_delta_reasoning(choice));
     if (!rl_tree_put(choice->entry, "message", move(&choice->message)))
         return NULL;
     return move(&choice->entry);

@@ -48,6 +48,8 @@ struct rl_choice {
     cJSON *function_name; /* the old function_call */
     struct rl_arguments function_arguments;
     struct rl_audio audio;
+    const char *reasoning; /* after build these two: see there, and rl_choice_effective */
+    const char *effective;
     size_t told[3]; /* bytes that the observer knows, by rl_delta_kind */
     int source;     /* which text is told as reasoning, when has_source */
     bool has_source;
@@ -98,9 +100,9 @@ bool rl_choice_is_finished(const struct rl_choice *choice);
 /* After finish: one of stop length tool_calls content_filter error unknown. Before build. */
 const char *rl_choice_effective(const struct rl_choice *choice);
 
-/* Makes the final object, which the caller owns; only rl_choice_free may follow. Its reasoning
- * text, carried, goes to <reasoning> ("" when none); it lives as long as both the object and the
- * choice. NULL without memory. */
-cJSON *rl_choice_build(struct rl_choice *choice, const char **reasoning);
+/* Makes the final object, which the caller owns, and notes in <choice> its reasoning text, carried
+ * ("" when none), which lives as long as both, and its effective reason; only rl_choice_free may
+ * follow. NULL without memory. */
+cJSON *rl_choice_build(struct rl_choice *choice);
 
 #endif

@@ -488,11 +488,11 @@ size_t rl_message_choices(const struct rl_message *message)
 
 const char *rl_message_effective(const struct rl_message *message, size_t i)
 {
-    return i < rl_message_choices(message) ? message->response.effective[i] : "unknown";
+    return i < rl_message_choices(message) ? message->response.choices[i]->effective : "unknown";
 }
 
 
 const char *rl_message_reasoning(const struct rl_message *message, size_t i)
 {
-    return i < rl_message_choices(message) ? message->response.reasoning[i] : "";
+    return i < rl_message_choices(message) ? message->response.choices[i]->reasoning : "";
 }

@@ -18,7 +18,24 @@ void rl_response_free(struct rl_response *response)
     response->root = NULL;
     for (size_t i = 0; i < response->count; i++)
         rl_choice_free(response->choices[i]);
-    response->count = 0;
+    free(response->choices);
+    response->choices = NULL;
+    response->count = response->cap = 0;
+}
+
+
+/* A response mostly has one choice, and thousands may wait for theirs. */
+static bool reserve(struct rl_response *response)
+{
+    if (response->count < response->cap)
+        return true;
+    size_t cap = response->cap > 0 ? 2 * response->cap : 1;
+    struct rl_choice **choices = realloc(response->choices, cap * sizeof(struct rl_choice *));
+    if (choices == NULL)
+        return false;
+    response->choices = choices;
+    response->cap = cap;
+    return true;
 }
 
 
@@ -31,7 +48,7 @@ static int find_choice(struct rl_response *response, int64_t index, struct rl_ch
     }
     if (response->count == RL_CHOICES_MAX)
         return RL_ETOOBIG;
-    *choice = rl_choice_new(index, response->max_bytes);
+    *choice = reserve(response) ? rl_choice_new(index, response->max_bytes) : NULL;
     if (*choice == NULL)
         return RL_ENOMEM;
     response->choices[response->count++] = *choice;
@@ -422,8 +439,7 @@ static cJSON *build_choices(struct rl_response *response)
 {
     cJSON *choices = cJSON_CreateArray();
     for (size_t i = 0; i < response->count && choices != NULL; i++) {
-        response->effective[i] = rl_choice_effective(response->choices[i]);
-        cJSON *entry = rl_choice_build(response->choices[i], &response->reasoning[i]);
+        cJSON *entry = rl_choice_build(response->choices[i]);
         if (entry == NULL) {
             cJSON_Delete(choices);
             return NULL;

@@ -21,12 +21,10 @@ struct rl_response {
     size_t max_bytes;
     int n; /* choices asked for */
     struct rl_again again;
-    cJSON *root;  /* members of the response; NULL while no chunk came */
-    bool is_body; /* root stands as the server sent it */
-    struct rl_choice *choices[RL_CHOICES_MAX]; /* as they came; after finish sorted by index */
-    size_t count;
-    const char *reasoning[RL_CHOICES_MAX]; /* after build */
-    const char *effective[RL_CHOICES_MAX];
+    cJSON *root;                /* members of the response; NULL while no chunk came */
+    bool is_body;               /* root stands as the server sent it */
+    struct rl_choice **choices; /* as they came; after finish sorted by index */
+    size_t count, cap;
 };
 
 void rl_response_free(struct rl_response *response);
