@@ -172,13 +172,36 @@ describe("rille.endpoint", function()
       assert.equal(0, granted())
     end)
 
-    it("grants as many again in the next ten seconds, by the requests of these twenty", function()
+    it("grants more as the requests and the retries of before fade away", function()
       for _ = 1, 50 do state:begin() end
       assert.equal(8, granted())
       clock.now = clock.now + 10
-      assert.equal(8, granted())
-      clock.now = clock.now + 10
+      assert.equal(0, granted())
+      clock.now = clock.now + 5
+      assert.equal(1, granted())
+      clock.now = clock.now + 20
       assert.equal(3, granted())
+    end)
+
+    it("keeps steady trouble to a tenth and three in any ten seconds", function()
+      local times = {}
+      for _ = 1, 1000 do
+        clock.now = clock.now + 0.1
+        for _ = 1, 10 do state:begin() end
+        for _ = 1, granted() do times[#times + 1] = clock.now end
+      end
+      local first = 1
+      for last = 1, #times do
+        while times[last] - times[first] >= 10 do first = first + 1 end
+        assert.is_true(last - first + 1 <= 0.11 * 1000 + 3, last - first + 1)
+      end
+      assert.is_true(#times >= 900, #times)
+    end)
+
+    it("counts no retry as a request", function()
+      for _ = 1, 50 do state:begin() end
+      for _ = 1, 50 do state:begin(true) end
+      assert.equal(8, granted())
     end)
 
     it("takes who was in a crowd a moment ago for a part of it", function()

@@ -11,14 +11,14 @@ local time = require "rille.time"
 
 local WINDOW <const> = 10         -- seconds
 local FREE_RETRIES <const> = 3    -- in a window
-local RETRY_SHARE <const> = 0.1   -- of the requests of this window and the one before
+local RETRY_SHARE <const> = 0.1   -- of the requests that were no retries
 
 ---@class rille.Endpoint
 ---@field _running integer      requests under way
 ---@field _crowded number       when two of them were last under way at once
 ---@field _window integer
----@field _requests integer[]   this window, the one before
----@field _retries integer      in this window
+---@field _requests integer[]   first attempts in this window, and in the one before
+---@field _retries integer[]    granted in this window, and in the one before
 ---@field _not_before number
 ---@field _limits table<string, {remaining: number, limit: number?, reset_at: number, period:
 ---  number}>
@@ -34,7 +34,7 @@ local known = {} ---@type table<string, rille.Endpoint>
 ---@return rille.Endpoint
 function endpoint.new()
   return setmetatable({
-    _running = 0, _crowded = -math.huge, _window = 0, _requests = { 0, 0 }, _retries = 0,
+    _running = 0, _crowded = -math.huge, _window = 0, _requests = { 0, 0 }, _retries = { 0, 0 },
     _not_before = -math.huge, _limits = {},
   }, Endpoint)
 end
@@ -59,8 +59,18 @@ end
 local function turn_window(self)
   local window = math.floor(time.now() / WINDOW)
   if window == self._window then return end
-  local before = window == self._window + 1 and self._requests[1] or 0
-  self._window, self._requests, self._retries = window, { 0, before }, 0
+  local is_next = window == self._window + 1
+  self._requests = { 0, is_next and self._requests[1] or 0 }
+  self._retries = { 0, is_next and self._retries[1] or 0 }
+  self._window = window
+end
+
+
+--- What was counted within the last ten seconds: all of this window, and of the one before as much
+--- as they still reach into it.
+local function recent(counts)
+  local passed = time.now() / WINDOW % 1
+  return counts[1] + counts[2] * (1 - passed)
 end
 
 
@@ -92,10 +102,11 @@ end
 
 
 --- Counts a request that starts now.
-function Endpoint:begin()
+---@param is_again? boolean   it was sent before
+function Endpoint:begin(is_again)
   turn_window(self)
   self._running = self._running + 1
-  self._requests[1] = self._requests[1] + 1
+  if not is_again then self._requests[1] = self._requests[1] + 1 end
   if self._running > 1 then self._crowded = time.now() end
   local bucket = self._limits.requests
   if bucket then bucket.remaining = bucket.remaining - 1 end
@@ -134,9 +145,9 @@ end
 function Endpoint:spend_retry()
   turn_window(self)
   if self._running <= 1 and time.now() - self._crowded >= WINDOW then return true end
-  local allowance = FREE_RETRIES + RETRY_SHARE * (self._requests[1] + self._requests[2])
-  if self._retries + 1 > allowance then return false end
-  self._retries = self._retries + 1
+  local allowance = FREE_RETRIES + RETRY_SHARE * recent(self._requests)
+  if recent(self._retries) + 1 > allowance then return false end
+  self._retries[1] = self._retries[1] + 1
   return true
 end
 

@@ -63,7 +63,7 @@ local function launch(self)
   self._transfer, self._counted = transfer, true
   self._prefix = self._request.want ~= "chunks"
     and prefix.of(self._request.messages, self._body.profile.flags) or nil
-  self._endpoint:begin()
+  self._endpoint:begin(self._attempts > 1)
 end
 
 
