@@ -64,7 +64,6 @@ struct rl_engine {
     size_t tasks, ready_count;
     size_t open_handles;            /* timers and idle that libuv still knows */
     int nesting;                    /* loops turned inside tasks */
-    bool blocking;                  /* inside a turn that waits for events */
     enum rl_wake wake;              /* for the continuation that runs now */
     struct rl_interrupt *interrupt; /* opened with the first deadline */
     bool may_interrupt;             /* the host allows a signal handler */
@@ -73,9 +72,6 @@ struct rl_engine {
     bool closing; /* the state is being closed: nobody waits, nothing begins */
     bool closed;
 };
-
-/* engine.c: something happened that is waited for; the running turn must not wait for events. */
-void rl_engine_hurry(struct rl_engine *engine);
 
 /* wait.c: takes a parked task off its operation. */
 void rl_task_unpark(struct rl_task *task);
