@@ -438,6 +438,23 @@ describe("rille.rewrite, parameters", function()
     for _, name in ipairs(world.providers()) do assert.same({}, (body({}, name))) end
   end)
 
+  it("sends empty lists as lists and empty objects as objects (R29)", function()
+    local given = {
+      stop = {}, modalities = {}, metadata = {}, logit_bias = {},
+      response_format = { type = "json_schema", json_schema = { name = "x", schema = { properties = {}, required = {} } } },
+    }
+    for _, name in ipairs { "openai", "generic" } do
+      local made = body(given, name)
+      assert.equal('[[],[],{},{}]', json.encode { made.stop, made.modalities, made.metadata, made.logit_bias })
+      assert.equal('{"properties":{},"required":[]}', json.encode(made.response_format.json_schema.schema))
+    end
+    assert.is_nil(getmetatable(given.stop))
+    assert.is_nil(getmetatable(given.response_format.json_schema.schema.required))
+    local definition = { type = "function", ["function"] = { name = "f", parameters = { properties = {}, required = {} } } }
+    assert.equal('{"function":{"name":"f","parameters":{"properties":{},"required":[]}},"type":"function"}',
+      rewrite.tool(definition, profile("openai").flags))
+  end)
+
   it("calls the token limit what the server calls it (R1, R2)", function()
     for _, name in ipairs({ "openai", "azure", "groq", "xai", "openrouter", "litellm" }) do
       assert.same({ max_completion_tokens = 9 }, (body({ max_tokens = 9 }, name)), name)

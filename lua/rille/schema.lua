@@ -7,6 +7,7 @@
 --- Source: https://json-schema.org/draft/2020-12
 
 local core = require "rille.core"
+local empties = require "rille.schema.empties"
 local explain = require "rille.schema.explain"
 local form = require "rille.schema.form"
 local options = require "rille.options"
@@ -49,7 +50,7 @@ local function to_json_schema(given)
   if is_form(given) then
     return rawlen(given) > 0 and form.schema(given, "") or form.object(given)
   end
-  if type(given) ~= "string" then return value.copy(given) end
+  if type(given) ~= "string" then return empties(value.copy(given)) end
   local decoded, failed = require("rille.schema.order").decode(given)
   if decoded == nil then error({ schema = "not JSON: " .. failed.message }) end
   return decoded

@@ -72,6 +72,15 @@ describe("rille.schema.form, types", function()
       entry("array", nil, { items = { "integer", minimum = 1 } }))
   end)
 
+  it("takes an entry whose type is named", function()
+    local wanted = '{"type":"array","items":{"type":"object","description":"One.","properties":{"k":{"type":"string"}},"required":["k"]}}'
+    assert.equal(wanted, entry("array", nil, { items = { type = "object", description = "One.", fields = { { "k", "string" } } } }))
+    assert.equal(wanted, entry("array", nil, { items = { description = "One.", fields = { { "k", "string" } } } }))
+    assert.equal('{"type":"string","minLength":2}', entry { type = "string", min_length = 2 })
+    assert.equal('{"minLength":2,"type":"string"}', entry { type = "string", minLength = 2 })
+    assert.matches("unknown key 'maxLength'", raised { { "p", { type = "string", min_length = 2, maxLength = 3 } } })
+  end)
+
   it("takes the description of a type with refinements", function()
     assert.equal('{"type":"array","items":{"type":"string","description":"A tag.","maxLength":9}}',
       entry("array", nil, { items = { "string", "A tag.", max_length = 9 } }))

@@ -3,12 +3,14 @@
 --- Invariant: nothing is added that the caller did not set; members are renamed, mapped or dropped.
 --- Source: wire contract §1.2, §1.6, §1.7, R1–R3, R16, R20, R25, R35.
 
+local empties = require "rille.schema.empties"
 local json = require "rille.json"
 local matches = require("rille.rewrite.message").matches
 
 local params = {}
 
 local LIMIT_KEYS <const> = { "max_tokens", "max_completion_tokens" }
+local LISTS <const> = { "stop", "modalities", "models", "transforms", "plugins", "functions" }
 
 
 local function rename(body, from, to)
@@ -69,6 +71,26 @@ local function response_format(body, map)
 end
 
 
+--- Empty lists (R29): in a schema, and where a parameter is a list.
+local function empty_lists(body)
+  for _, key in ipairs(LISTS) do
+    local list = body[key]
+    if type(list) == "table" and next(list) == nil and getmetatable(list) == nil then body[key] = json.array {} end
+  end
+  local format = body.response_format
+  local described = type(format) == "table" and format.json_schema
+  if type(described) ~= "table" then return end
+  local schema = empties(described.schema)
+  if schema == described.schema then return end
+  local made, outer = {}, {}
+  for key, value in pairs(described) do made[key] = value end
+  for key, value in pairs(format) do outer[key] = value end
+  made.schema = schema
+  outer.json_schema = made
+  body.response_format = outer
+end
+
+
 local function stream(body, flags)
   if not flags.stream_usage then body.stream_options = nil end
   if body.stream == false or body.stream == nil then
@@ -100,6 +122,7 @@ function params.rewrite(given, flags, model)
   sampling(body, flags.sampling, model)
   clamp(body, flags.clamp)
   response_format(body, flags.response_format)
+  empty_lists(body)
   stream(body, flags)
   for _, key in ipairs(flags.drop) do body[key] = nil end
   if flags.only then keep_only(body, flags.only) end

@@ -3,6 +3,7 @@
 --- Invariant: without tools neither tool_choice nor parallel_tool_calls is sent (R6, R7).
 --- Source: wire contract §1.4, §1.5, R19, R22.
 
+local empties = require "rille.schema.empties"
 local json = require "rille.json"
 local message = require "rille.rewrite.message"
 local schema = require "rille.rewrite.schema"
@@ -43,13 +44,14 @@ function tools.definition(definition, flags)
   local inner = definition["function"]
   if type(inner) ~= "table" then return definition end
   local drops = not flags.strict and inner.strict ~= nil
-  local reduces = flags.schema and type(inner.parameters) == "table"
-  if not drops and not reduces then return definition end
+  local parameters = empties(inner.parameters)
+  if flags.schema and type(parameters) == "table" then parameters = schema.reduce(parameters, flags.schema) end
+  if not drops and parameters == inner.parameters then return definition end
   local made, outer = {}, {}
   for key, value in pairs(inner) do made[key] = value end
   for key, value in pairs(definition) do outer[key] = value end
   if drops then made.strict = nil end
-  if reduces then made.parameters = schema.reduce(inner.parameters, flags.schema) end
+  made.parameters = parameters
   outer["function"] = setmetatable(made, getmetatable(inner))
   return setmetatable(outer, getmetatable(definition))
 end

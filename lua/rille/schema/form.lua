@@ -65,6 +65,16 @@ local function is_refined(t)
 end
 
 
+--- `{ type = "object", fields = … }`: an entry whose type is named like its other keys.
+local function named_entry(kind, place)
+  local entry = {}
+  for key, given in next, kind do
+    if key ~= "type" then entry[key] = given end
+  end
+  return form.entry(entry, kind.type, nil, place)
+end
+
+
 --- The schema that a type stands for: a type name, a list of values, an ordered form, a JSON Schema.
 ---@param kind any
 ---@param place string   names the parameter in messages
@@ -74,7 +84,9 @@ function form.schema(kind, place)
   if type(kind) == "string" then return type_schema(kind, place) end
   if type(kind) ~= "table" then fail(place, "a type expected, got " .. type(kind)) end
   if type(kind.json) == "table" and type(kind.validate) == "function" then return kind.json end
-  if rawlen(kind) == 0 then return kind end
+  if rawlen(kind) == 0 then
+    return not value.marked(kind) and refine.is_entry(kind) and named_entry(kind, place) or kind
+  end
   if type(kind[1]) == "table" and not value.marked(kind) then return form.object(kind, place) end
   if is_refined(kind) then return form.entry(kind, kind[1], kind[2], place) end
   return enum_schema(kind)

@@ -28,6 +28,11 @@ local KEYS <const> = {
   "any_of", "one_of", "all_of",
 }
 local IS_KEY <const> = {}
+--- Keys that JSON Schema spells otherwise, or has not.
+local FORM_ONLY <const> = { fields = true, nullable = true, any_of = true, one_of = true, all_of = true }
+for _, refinement in ipairs(REFINEMENTS) do
+  if refinement[1] ~= refinement[2] then FORM_ONLY[refinement[1]] = true end
+end
 for _, refinement in ipairs(REFINEMENTS) do KEYS[#KEYS + 1] = refinement[1] end
 for _, key in ipairs(KEYS) do IS_KEY[key] = true end
 
@@ -37,6 +42,17 @@ for _, key in ipairs(KEYS) do IS_KEY[key] = true end
 ---@param message string
 function refine.fail(place, message)
   error({ schema = (place ~= "" and "'" .. place .. "': " or "") .. message })
+end
+
+
+--- Does a table without list part speak the language of the ordered form: `{ type = "object", fields = … }`?
+---@param t table
+---@return boolean
+function refine.is_entry(t)
+  for key in next, t do
+    if FORM_ONLY[key] then return true end
+  end
+  return false
 end
 
 
