@@ -51,6 +51,15 @@ describe("rille.heal", function()
       (find(message, { metadata = {}, user = "u", seed = 1 }, { status = 422 })))
   end)
 
+  it("drops what the server calls extra, known to us or not, wherever it says the name", function()
+    assert.same({ drop = { "safe_prompt" } },
+      (find("body.safe_prompt: Extra inputs are not permitted", { safe_prompt = true, seed = 1 }, { status = 422 })))
+    assert.same({ drop = { "thinking" } },
+      (find("Extra inputs are not permitted", { thinking = {}, seed = 1 }, { param = "thinking" })))
+    assert.same({ drop = { "x-tra" } }, (find("extra_forbidden: x-tra", { ["x-tra"] = 1, seed = 2 })))
+    assert.is_nil(find("unknown parameter: safe_prompt", { safe_prompt = true }))
+  end)
+
   it("keeps what a request is about", function()
     for _, name in ipairs(
       { "tools", "messages", "response_format", "model", "n", "audio", "modalities" }) do

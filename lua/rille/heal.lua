@@ -26,6 +26,12 @@ local DROPPABLE <const> = {
   verbosity = true,
   reasoning_effort = true, prediction = true,
 }
+--- Members that a server may call extra, and that we could not leave out all the same.
+local ESSENTIAL <const> = {
+  model = true, messages = true, tools = true, tool_choice = true, functions = true, function_call = true,
+  response_format = true, stream = true, n = true, max_tokens = true, max_completion_tokens = true, modalities = true,
+  audio = true,
+}
 
 
 local function with(list, value)
@@ -103,12 +109,18 @@ local function tool_choice(case)
 end
 
 
+--- May the request go without this member? One that the server does not know at all may go, whatever it means there.
+local function is_droppable(name, case)
+  return DROPPABLE[name] or case.is_extra and not ESSENTIAL[name]
+end
+
+
 --- The members of the body that the error speaks of, sorted.
 local function named_members(case)
   local names = {}
   for name in pairs(case.body) do
-    local word = "%f[%w_]" .. name .. "%f[^%w_]"
-    if DROPPABLE[name] and (case.param == name or case.text:find(word)) then
+    local word = "%f[%w_]" .. name:gsub("%W", "%%%0") .. "%f[^%w_]"
+    if is_droppable(name, case) and (case.param == name or case.text:find(word)) then
       names[#names + 1] = name
     end
   end
@@ -152,6 +164,8 @@ function heal.find(trouble, body, flags)
     text = trouble.message:lower(), code = detail.code, param = detail.param, body = body,
     flags = flags,
   }
+  case.is_extra = detail.type == "extra_forbidden" or detail.code == "extra_forbidden"
+    or has(case.text, "extra_forbidden", "extra inputs are not permitted")
   if not is_refused(case.text, case.code)
     and not has(case.text, "reasoning_content", "role", "tool_choice") then
     return nil
