@@ -168,6 +168,18 @@ describe("rille.chat.trouble", function()
     assert.equal(received, of({ kind = "http_error", status = 400, detail = received }).detail.error)
   end)
 
+  it("carries what the server announced of its limits, and no other header", function()
+    local said = {
+      ["x-ratelimit-remaining-requests"] = "0", ["x-ratelimit-reset-tokens"] = "6m0s", ["retry-after"] = "2",
+      ["anthropic-ratelimit-tokens-limit"] = "9", ["retry-after-ms"] = "2000",
+    }
+    local headers = { ["set-cookie"] = "a=b", server = "x" }
+    for name, value in pairs(said) do headers[name] = value end
+    local problem = of({ kind = "http_error", status = 429 }, { headers = headers, status = 429 })
+    assert.same(said, problem.detail.headers)
+    assert.is_nil(of({ kind = "http_error", status = 429 }, { headers = {}, status = 429 }).detail.headers)
+  end)
+
   it("carries the request id", function()
     local info = { headers = {}, request_id = "req_9", status = 500 }
     assert.equal("req_9", of({ kind = "http_error", status = 500 }, info).request_id)

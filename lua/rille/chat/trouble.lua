@@ -117,6 +117,16 @@ local function message_of(reply, hint, profile)
 end
 
 
+--- What the server announced of its limits, by header: x-ratelimit-remaining-requests, retry-after …
+local function announced(headers)
+  local said = {}
+  for name, value in pairs(headers) do
+    if name:find("ratelimit", 1, true) or name:find("^retry%-after") then said[name] = value end
+  end
+  return next(said) and said or nil
+end
+
+
 --- Makes the failure of a reply.
 ---@param reply table              canonical error {kind, message, type, code, param, status,
 ---  partial}
@@ -134,7 +144,7 @@ function trouble.from_reply(reply, info, profile)
     detail = {
       kind = reply.kind, type = reply.type, code = reply.code, param = reply.param,
       model = profile.model,
-      error = reply.detail, hint = hint,
+      error = reply.detail, hint = hint, headers = announced(headers),
     },
   })
 end
