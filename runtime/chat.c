@@ -164,7 +164,8 @@ void rl_chat_init(struct rl_chat *chat, void (*on_change)(void *), void *owner)
 static int make_message(struct rl_chat *chat, const struct rl_chat_request *request,
                         struct rl_err *err)
 {
-    struct rl_message_options options = {.n = request->n, .owner = chat};
+    struct rl_message_options options = {
+        .n = request->n, .is_cumulative = request->is_cumulative, .owner = chat};
     if (request->http.max_bytes > 0)
         options.max_bytes = (size_t)request->http.max_bytes;
     if (request->want == RL_CHAT_DELTAS)

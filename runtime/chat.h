@@ -50,7 +50,8 @@ struct rl_chat {
 
 struct rl_chat_request {
     struct rl_http_request http;
-    int n; /* choices asked for */
+    int n;              /* choices asked for */
+    bool is_cumulative; /* message.h */
     enum rl_chat_want want;
 };
 

@@ -23,6 +23,7 @@
 struct rl_gather {
     struct rl_room room;
     struct rl_ids ids;
+    bool is_cumulative;            /* message.h */
     rl_message_on_delta *on_delta; /* these two may be NULL */
     rl_message_on_chunk *on_chunk;
     void *owner;

@@ -112,10 +112,23 @@ static int add_text(struct rl_choice *choice, cJSON **text, const char *carried,
 }
 
 
+/* Content; of text that says again what came before, the new end. */
+static int add_content(struct rl_choice *choice, const char *carried, size_t len,
+                       struct rl_gather *gather)
+{
+    size_t known = gather->is_cumulative ? rl_text_len(choice->content) : 0;
+    if (known > 0 && len >= known && memcmp(carried, rl_text_of(choice->content), known) == 0) {
+        carried += known;
+        len -= known;
+    }
+    return append(choice, &choice->content, carried, len, gather);
+}
+
+
 int rl_delta_add_text(struct rl_choice *choice, const char *carried, size_t len,
                       struct rl_gather *gather)
 {
-    int rc = append(choice, &choice->content, carried, len, gather);
+    int rc = add_content(choice, carried, len, gather);
     return rc != RL_OK ? rc : tell_all(choice, false, gather);
 }
 
@@ -152,7 +165,7 @@ static int take_part(struct rl_choice *choice, const cJSON *part, struct rl_gath
     const char *text = rl_json_text(rl_json_get(part, "text"));
     const char *refusal = rl_json_text(rl_json_get(part, "refusal"));
     if (rl_json_text(part) != NULL)
-        return add_text(choice, &choice->content, rl_json_text(part), gather);
+        return add_content(choice, rl_json_text(part), strlen(rl_json_text(part)), gather);
     if (type != NULL && (strstr(type, "think") != NULL || strstr(type, "reason") != NULL))
         return take_thinking(choice, part, gather);
     if (type != NULL && strcmp(type, "refusal") == 0 && refusal != NULL)

@@ -46,6 +46,7 @@ struct options {
     int messages, canned; /* present? */
     bool stream;          /* the answer is believed whatever it is: this is for the reader
                              only */
+    bool cumulative;
     int64_t n;
 };
 
@@ -60,6 +61,7 @@ static const struct rl_opt option_rows[] = {
     {"stream", RL_OPT_BOOLEAN, offsetof(struct options, stream), 0},
     {"n", RL_OPT_INTEGER, offsetof(struct options, n), 0},
     {"want", RL_OPT_STRING, offsetof(struct options, want), 0},
+    {"cumulative", RL_OPT_BOOLEAN, offsetof(struct options, cumulative), 0},
     {"canned", RL_OPT_VALUE, offsetof(struct options, canned), 0},
     {NULL, 0, 0, 0},
 };
@@ -199,7 +201,8 @@ static int l_chat(lua_State *L)
     struct options options;
     rl_opt_read(L, 1, option_rows, &options);
     lua_settop(L, 1);
-    struct rl_chat_request request = {.want = read_want(L, &options.want), .n = 1};
+    struct rl_chat_request request = {
+        .want = read_want(L, &options.want), .n = 1, .is_cumulative = options.cumulative};
     if (options.n > 0)
         request.n = options.n < 128 ? (int)options.n : 128;
     struct handle *handle = push_handle(L);

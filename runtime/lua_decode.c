@@ -23,6 +23,7 @@ struct decode_options {
     int headers;
     int cuts;
     bool stream;
+    bool cumulative;
     struct rl_text want;
 };
 
@@ -34,6 +35,7 @@ static const struct rl_opt decode_options[] = {
     {"cuts", RL_OPT_VALUE, offsetof(struct decode_options, cuts), 0},
     {"stream", RL_OPT_BOOLEAN, offsetof(struct decode_options, stream), 0},
     {"want", RL_OPT_STRING, offsetof(struct decode_options, want), 0},
+    {"cumulative", RL_OPT_BOOLEAN, offsetof(struct decode_options, cumulative), 0},
     {NULL, 0, 0, 0},
 };
 
@@ -221,7 +223,8 @@ static int l_decode(lua_State *L)
     if (o.cuts)
         luaL_checktype(L, 4, LUA_TTABLE);
     struct decode *decode = push_decode(L);
-    struct rl_message_options options = {.n = (int)o.n, .owner = decode};
+    struct rl_message_options options = {
+        .n = (int)o.n, .is_cumulative = o.cumulative, .owner = decode};
     if (o.max_bytes > 0)
         options.max_bytes = (size_t)o.max_bytes;
     watch(L, decode, o.want.data, &options);

@@ -199,6 +199,7 @@ struct rl_message *rl_message_new(const struct rl_message_options *options)
         .room = {.bytes = 2 * max_bytes,
                  .nodes = NODES}, /* reasoning may be kept under two names */
         .ids = {.state = o->seed != 0 ? o->seed : make_seed(message)},
+        .is_cumulative = o->is_cumulative,
         .on_delta = o->on_delta,
         .on_chunk = o->on_chunk,
         .owner = o->owner,

@@ -29,9 +29,10 @@ typedef int rl_message_on_delta(void *owner, enum rl_delta_kind kind, int64_t ch
 typedef int rl_message_on_chunk(void *owner, const cJSON *chunk);
 
 struct rl_message_options {
-    int n;            /* choices asked for; 0 counts as 1 */
-    size_t max_bytes; /* ceiling of one event, of a body, and of what is kept; 0: 64 MiB */
-    uint64_t seed;    /* of the ids made for calls without one; 0: from clock and address */
+    int n;              /* choices asked for; 0 counts as 1 */
+    size_t max_bytes;   /* ceiling of one event, of a body, and of what is kept; 0: 64 MiB */
+    bool is_cumulative; /* every delta's content is the text so far; never guessed: texts repeat */
+    uint64_t seed;      /* of the ids made for calls without one; 0: from clock and address */
     rl_message_on_delta *on_delta; /* may be NULL, and then costs nothing */
     rl_message_on_chunk *on_chunk; /* likewise */
     void *owner;                   /* handed to both */

@@ -73,6 +73,17 @@ describe("core.decode", function()
       assert.is_true(core.decode("", { status = 500, headers = { "x-should-retry-not: false", "", "x", 7 } }).error.retryable)
     end)
 
+    it("may say that every delta tells the whole text so far", function()
+      local chunks = { wire.chunk { content = "a" }, wire.chunk { content = "ab" }, wire.chunk { content = "ab" },
+        wire.chunk { content = "ab\"c" }, wire.chunk({}, "stop") }
+      local got, seen = core.decode(wire.stream(chunks), { cumulative = true, want = "deltas" })
+      assert.equal('ab"c', got.choices[1].message.content)
+      assert.equal(3, #seen)
+      assert.equal('aababab"c', wire.message(chunks).content)
+      local other = { wire.chunk { content = "a" }, wire.chunk { content = "b" }, wire.chunk({}, "stop") }
+      assert.equal("ab", core.decode(wire.stream(other), { cumulative = true }).choices[1].message.content)
+    end)
+
     it("cut the bytes where they say", function()
       assert.same(core.decode(HELLO), core.decode(HELLO, { cuts = { 0, 1, 1, 7, #HELLO } }))
     end)

@@ -143,7 +143,7 @@ local rows <const> = {
 }
 
 --- Flags that a request alone does not show; each has an `it` of its own below.
-local elsewhere <const> = { verbatim = true, json_schema = true, data_images = true, repeats_prefix = true }
+local elsewhere <const> = { verbatim = true, json_schema = true, data_images = true, repeats_prefix = true, cumulative = true }
 
 
 describe("the flag", function()
@@ -218,6 +218,26 @@ describe("the flag", function()
     local function sent(flags) return received(flags, ask).messages[1].content[1].image_url.url end
     assert.equal(url, sent {})
     assert.equal("data:image/png;base64,iVBORw0KGgo=", sent { data_images = true })
+  end))
+
+  it("cumulative has the text read as the whole text so far (C11)", async(function()
+    local events = {}
+    for i, text in ipairs { "O", "Oslo", "Oslo\n", "Oslo\n\n" } do
+      events[i] = "data: " .. json.encode { choices = { { index = 0, delta = { content = text } } } } .. "\n\n"
+    end
+    local body = table.concat(events) .. "data: [DONE]\n\n"
+    for _, cumulative in ipairs { true, false } do
+      local server <close> = raw_server.start(function(connection) connection:send(raw_server.response(body)) end)
+      local exchange <close> = assert(chat.start {
+        model = "m", provider = provider(server.url .. "/v1", { cumulative = cumulative }), stream = true, want = "deltas",
+        messages = core.transcript { USER },
+      })
+      local told = {}
+      for _, delta in function() return exchange:next() end do told[#told + 1] = delta end
+      local expected = cumulative and "Oslo\n\n" or "OOsloOslo\nOslo\n\n"
+      assert.equal(expected, table.concat(told))
+      assert.equal(expected, assert(exchange:finish()).choices[1].message.content)
+    end
   end))
 
   it("repeats_prefix has the given beginning taken away (R34)", async(function()

@@ -30,6 +30,7 @@ local profiles = {}
 ---@field data_images boolean       images only as data URLs
 ---@field assistant_after_tool boolean  no user message may follow a tool message directly
 ---@field alternate boolean         neighbours of one role are merged; system only at the start
+---@field cumulative boolean        every delta of a stream says the whole text so far (C11)
 ---@field repeats_prefix boolean    continues a given text by saying it again first
 ---@field strict boolean            does it know `strict` in tools?
 ---@field schema string|false       dialect that tool schemas are reduced to
@@ -76,6 +77,7 @@ profiles.base = {
   tool_images = false, data_images = false,
   assistant_after_tool = false,
   alternate = false,
+  cumulative = false,
   repeats_prefix = false,
   strict = true,
   schema = false,

@@ -204,6 +204,7 @@ function Http:close() end
 ---@field stream boolean                 was a stream asked for? (the answer is believed whatever it is)
 ---@field n? integer                     choices asked for, default 1
 ---@field want? "deltas"|"chunks"        what `next` yields; nil: nothing, and no Lua runs per token
+---@field cumulative? boolean            every delta's content is the whole text so far
 ---@field idle? number                   seconds between data events
 ---@field canned? {status?: integer, headers?: string[], body: string, cuts?: integer[]}  no network: these are the response's bytes
 
@@ -244,7 +245,7 @@ function Chat:close() end
 --- `rille decode`: the exact bytes of a response to the canonical form of the wire fixtures (nulls kept). The bytes are
 --- believed whatever `stream` and the content type say. With `want`, a second value: what a reader would have been told.
 ---@param body string
----@param options? {status?: integer, headers?: string[]|table<string,string>, stream?: boolean, n?: integer, cuts?: integer[], max_bytes?: integer, want?: "deltas"|"chunks"}  cuts: ascending offsets where a new slice begins
+---@param options? {status?: integer, headers?: string[]|table<string,string>, stream?: boolean, n?: integer, cuts?: integer[], max_bytes?: integer, want?: "deltas"|"chunks", cumulative?: boolean}  cuts: ascending offsets where a new slice begins
 ---@return table canonical
 ---@return table[]? seen                 deltas {kind=, text=, choice=}, or chunks
 function core.decode(body, options) end

@@ -61,6 +61,7 @@ local function core_options(request, made, address, deadline)
   return route.apply {
     url = address, method = "POST", headers = header_lines(made),
     stream = made.stream, n = made.n, want = request.want,
+    cumulative = made.profile.flags.cumulative,
     connect = limits.connect, first_byte = limits.first_byte, idle = limits.idle,
     total = attempt.left(deadline),
     head = made.head, opening = made.opening, tail = made.tail, key = made.key,
