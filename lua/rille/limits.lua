@@ -44,6 +44,9 @@ function limits.check(given, name, level)
     if value < least or value ~= value then
       error(("%s: option '%s': %d or more expected, got %s"):format(name, key, least, value), level + 1)
     end
+    if key ~= "seconds" and value ~= math.huge and value % 1 ~= 0 then
+      error(("%s: option '%s': whole number expected, got %s"):format(name, key, value), level + 1)
+    end
   end
   return given
 end
