@@ -369,13 +369,17 @@ describe("rille.provider", function()
       assert.equal(3, #lines)
     end)
 
-    it("name organisation and project to OpenAI only", function()
+    it("name organisation and project to OpenAI and to what may pass them on to it, not to others", function()
       variables.OPENAI_ORG_ID, variables.OPENAI_PROJECT_ID = "org-1", "proj-1"
       local text = table.concat(provider.header_lines(resolve { model = "x" }), "\n")
       assert.truthy(text:find("openai-organization: org-1", 1, true))
       assert.truthy(text:find("openai-project: proj-1", 1, true))
-      text = table.concat(provider.header_lines(resolve { model = "ollama:x" }), "\n")
-      assert.is_nil(text:find("openai-", 1, true))
+      text = table.concat(provider.header_lines(resolve { model = "x", base_url = "http://127.0.0.1:9/v1" }), "\n")
+      assert.truthy(text:find("openai-organization: org-1", 1, true))
+      for _, model in ipairs { "ollama:x", "mistral:x" } do
+        text = table.concat(provider.header_lines(resolve { model = model, api_key = "k" }), "\n")
+        assert.is_nil(text:find("openai-", 1, true))
+      end
     end)
 
     it("let the caller's win, whatever their case, and false takes one away", function()

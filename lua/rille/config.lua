@@ -8,6 +8,7 @@
 local core = require "rille.core"
 local failure = require "rille.failure"
 local log = require "rille.log"
+local options = require "rille.options"
 
 local config = {}
 
@@ -15,6 +16,9 @@ local config = {}
 ---@field model? string                       used when neither script nor RILLE_MODEL names one
 ---@field provider? string
 ---@field providers table<string, rille.ProviderSpec>
+
+local KNOWN <const> = { "model", "provider", "providers" }
+local IS_KNOWN <const> = { model = true, provider = true, providers = true }
 
 local loaded = {} ---@type table<string, {settings: rille.Config?, failure: rille.Failure?}>
 
@@ -101,6 +105,16 @@ local function warn_about_keys(path, settings)
 end
 
 
+--- A setting that we do not know is a slip of the pen, or for another version: worth a word, too.
+local function warn_about_names(path, settings)
+  for name in pairs(settings) do
+    if not IS_KNOWN[name] then
+      log.warn(("%s: unknown setting '%s'%s"):format(path, tostring(name), options.hint(tostring(name), KNOWN)))
+    end
+  end
+end
+
+
 local function load_file(path)
   local text, unreadable = read_file(path)
   if not text then
@@ -112,7 +126,10 @@ local function load_file(path)
   local ok, settings = pcall(chunk)
   if not ok then return nil, trouble(path, tostring(settings)) end
   local good, bad = checked(path, settings)
-  if good then warn_about_keys(path, good) end
+  if good then
+    warn_about_names(path, good)
+    warn_about_keys(path, good)
+  end
   return good, bad
 end
 

@@ -165,9 +165,9 @@ local function merged_headers(...)
 end
 
 
---- What the program says of itself: the account members only to OpenAI.
+--- What the program says of itself: the account members to OpenAI, and to whoever stands in front of it unnamed.
 local function own_headers(name)
-  if name ~= "openai" then return {} end
+  if name ~= "openai" and name ~= "generic" then return {} end
   return {
     ["openai-organization"] = config.env("OPENAI_ORG_ID"),
     ["openai-project"] = config.env("OPENAI_PROJECT_ID"),
