@@ -36,7 +36,6 @@ struct script {
 struct client {
     uv_tcp_t tcp;
     uv_timer_t timer;
-    uv_write_t write;
     char *in;
     size_t len, cap;
     int open_handles;
@@ -181,15 +180,18 @@ static int round_of(const char *body, size_t len)
 
 static void on_written(uv_write_t *write, int status)
 {
-    (void)write;
     (void)status; /* a client that went away tells on its own */
+    free(write);
 }
 
 
 static void answer(struct client *client)
 {
     uv_buf_t bytes = uv_buf_init(client->reply->data, (unsigned)client->reply->len);
-    uv_write(&client->write, (uv_stream_t *)&client->tcp, &bytes, 1, on_written);
+    uv_write_t *write = malloc(sizeof(*write)); /* the next request may come before on_written */
+    if (write == NULL)
+        abort();
+    uv_write(write, (uv_stream_t *)&client->tcp, &bytes, 1, on_written);
 }
 
 
