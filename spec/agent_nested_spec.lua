@@ -175,6 +175,14 @@ describe("an agent as a tool", function()
       assert.equal(5, reply.usage.requests)
     end))
 
+    it("in a coroutine of its own is nested, too", async(function()
+      local inner = agents.new({ S.text "b" }, { name = "inner" })
+      local reply = agents.reply(with_tool(function()
+        return coroutine.wrap(function() return inner:run("x").text end)()
+      end))
+      assert.equal(3, reply.usage.requests)
+    end))
+
     it("asks the same people", async(function()
       local ran = 0
       local danger = agents.tool("danger", function() ran = ran + 1 end, { approve = true })
@@ -191,7 +199,7 @@ describe("an agent as a tool", function()
     end))
 
     it("is on its own when nobody's call is being run", async(function()
-      assert.is_nil(nesting.current())
+      assert.is_nil(nesting.of())
       local heard = 0
       local other = agents.new { S.text "a" }
       local agent = agents.new({ S.text "b" }, { on = { turn = function() other:run "x" end, text = function() heard = heard + 1 end } })

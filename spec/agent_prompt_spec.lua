@@ -46,6 +46,10 @@ describe("rille.agent.prompt", function()
       end
     end)
 
+    it("raises for what JSON cannot hold", function()
+      assert.error_matches(function() prompt.read({ { role = "user", content = print } }, 1) end, "prompt: .*function")
+    end)
+
     it("raises for a message with a role that no server knows", function()
       assert.error_matches(function() prompt.read({ { role = "user", content = "a" }, { role = "robot" } }, 1) end,
         "prompt: message 2: role .* expected, got robot")

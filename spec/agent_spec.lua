@@ -71,7 +71,7 @@ describe("rille.agent", function()
       assert.is_table(turns[1].usage)
       assert.is_number(turns[1].seconds)
       assert.equal("ok", turns[2].message.content)
-      assert.is_nil(turns[2].results)
+      assert.same({}, turns[2].results)
     end))
 
     it("adds up the usage of all requests", async(function()

@@ -223,6 +223,20 @@ describe("rille.approval", function()
       assert.same({ "a" }, ran)
     end))
 
+    it("takes the answer of whoever is first, and does not wait for the rest", async(function()
+      local tool, ran = guarded()
+      local agent = remover(tool, { "a" }, { approve = function()
+        rille.sleep(60)
+        return false
+      end })
+      local start = rille.now()
+      for event in agent:stream "Go." do
+        if event.type == "approval" then event:approve() end
+      end
+      assert.same({ "a" }, ran)
+      assert.is_true(rille.now() - start < agents.slack)
+    end))
+
     it("is still told when a function decides", async(function()
       local tool = guarded()
       local told = 0

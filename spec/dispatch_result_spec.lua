@@ -53,6 +53,12 @@ describe("rille.dispatch.result", function()
     assert.equal("a", content[1].text)
   end)
 
+  it("makes an error of parts that JSON cannot hold", function()
+    local content, ok = encode(rille.parts { { type = "text", text = "a", extra = print } })
+    assert.is_false(ok)
+    assert.matches("^Error: ", content)
+  end)
+
   it("sends a list that only looks like parts as JSON", function()
     assert.equal('[{"text":"a","type":"text"}]', (encode { { type = "text", text = "a" } }))
   end)
@@ -66,6 +72,16 @@ describe("rille.dispatch.result", function()
       local text = ("a"):rep(100) .. ("b"):rep(100)
       local cut = result.cap(text, 40)
       assert.equal(("a"):rep(20) .. "\n[… 160 of 200 bytes are not shown …]\n" .. ("b"):rep(20), cut)
+    end)
+
+    it("is within its limit, note and all, where that leaves something", function()
+      local text = ("a"):rep(5000) .. ("b"):rep(5000)
+      for most = 70, 400, 7 do
+        local cut = result.cap(text, most)
+        assert.is_true(#cut <= most, most)
+        assert.matches("^a+\n%[… %d+ of 10000 bytes are not shown …%]\nb+$", cut)
+      end
+      for most = 0, 60, 5 do assert.matches("are not shown", result.cap(text, most)) end
     end)
 
     it("never cuts inside a character", function()

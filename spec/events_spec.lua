@@ -138,6 +138,17 @@ describe("rille.events", function()
     end))
   end)
 
+  it("tell the last one once, however often they are finished", async(function()
+    local told = 0
+    local bus = events.new("a", nil, { done = function() told = told + 1 end })
+    local reader = bus:reader()
+    bus:finish("done", { reply = 1 })
+    bus:finish("failed", { failure = 2 })
+    assert.equal("done", types_of(reader))
+    assert.equal(1, told)
+    assert.equal("done", bus:reader()().type)
+  end))
+
   it("logs what a handler of the last event raises: the outcome stands", async(function()
     local bus = events.new("a", nil, { done = function() error("too late", 0) end })
     local lines = {}

@@ -172,6 +172,11 @@ describe("rille.output", function()
     end))
   end)
 
+  it("needs the name of its tool for itself", function()
+    local tool = agents.tool("final_answer", function() end)
+    assert.error_matches(function() rille.agent { output = point, tools = { tool } } end, "no tool of yours can be called 'final_answer'")
+  end)
+
   it("raises for a schema that is none, at the agent's line", function()
     local _, message = pcall(function() rille.agent { output = { { "x", "intger" } } } end)
     assert.matches("output_spec.lua:%d+: rille.agent: output: ", message)

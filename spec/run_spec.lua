@@ -337,6 +337,7 @@ describe("rille.run", function()
     it("raises for what nobody can say", async(function()
       local run = agents.new { S.text "ok" }:start "Go."
       assert.error_matches(function() run:steer(5) end, "run:steer: a string or content parts expected, got number")
+      assert.has_error(function() run:steer { { type = "text", text = print } } end)
       run:wait()
     end))
   end)

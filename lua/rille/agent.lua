@@ -8,10 +8,10 @@ local await = require "rille.await"
 local dispatch = require "rille.dispatch"
 local events = require "rille.events"
 local final = require "rille.agent.final"
+local json = require "rille.json"
 local limits = require "rille.limits"
 local messages = require "rille.agent.message"
 local nested = require "rille.agent.nested"
-local nesting = require "rille.agent.nesting"
 local options = require "rille.options"
 local output = require "rille.output"
 local prompts = require "rille.agent.prompt"
@@ -51,7 +51,7 @@ local function take_turns(run)
     if not turn then return nil, limit end
     local message, trouble = request.send(run, turn)     -- walk 2 … 9
     if not message then return nil, trouble end
-    turn.results = answer_calls(run, turn)
+    turn.results = answer_calls(run, turn) or {}
     run:commit(turn)
     if run.stopping then break end
     local done, failed = final.judge(run, turn)
@@ -74,7 +74,7 @@ local agent_types <const> = {
 }
 
 local run_types <const> = {
-  transcript = "userdata", value = "any", limits = "table", model = { "string", "table" }, tools = "table",
+  transcript = "any", value = "any", limits = "table", model = { "string", "table" }, tools = "table",
   params = "table", on = "table", approve = "function",
 }
 
@@ -85,6 +85,10 @@ local function check_shared(given, name, level)
   options.check(given.on, events.handler_types, name .. ": on", level + 1)
   local n = given.params and given.params.n
   if n ~= nil and n ~= 1 then error(name .. ": params: n: an agent follows one choice only", level + 1) end
+  for key, value in pairs(given.params or {}) do
+    local ok, problem = pcall(json.encode, value)
+    if not ok then error(("%s: params: %s: %s"):format(name, key, problem:gsub("^json: ", "")), level + 1) end
+  end
 end
 
 
@@ -96,14 +100,14 @@ end
 ---@param given table    see the manual; everything is optional but a model, which RILLE_MODEL may name
 ---@return rille.Agent
 function agent.new(given)
-  options.check(given, agent_types, "rille.agent")
+  given = options.check(given, agent_types, "rille.agent")
   check_shared(given, "rille.agent", 2)
   options.check(given.guard, { input = "function", output = "function" }, "rille.agent: guard")
   local self = {}
   for name, value in pairs(given) do self[name] = value end
   self.name = given.name or "assistant"
   self.toolset = toolset.new(given.tools, "rille.agent", 2)
-  self.output_spec = given.output and output.compile(given.output, 2)
+  self.output_spec = given.output and output.compile(given.output, self.toolset, 2)
   return setmetatable(self, Agent)
 end
 
@@ -123,19 +127,17 @@ local function start(self, prompt, given, level, inner)
   given = options.check(given, run_types, "agent:run", level + 1)
   check_shared(given, "agent:run", level + 1)
   if given.transcript ~= nil and not transcripts.is(given.transcript) then
-    error("agent:run: option 'transcript': a transcript expected", level + 1)
+    local message = "agent:run: option 'transcript': a transcript expected, got %s"
+    error(message:format(type(given.transcript)), level + 1)
   end
   local transcript = given.transcript or transcripts.new()
   local said = prompts.read(prompt, level + 1)
   if #said == 0 and #transcript == 0 then error("agent:run: a prompt or a transcript expected", level + 1) end
   local own_tools = given.tools and toolset.new(given.tools, "agent:run", level + 1)
-  local around = nesting.current()
-  local run = runs.start {
+  return (runs.start {
     agent = self, turns = take_turns, given = prompt, prompt = said, transcript = transcript, options = given,
-    limits = inner and inner.limits, parent = inner and inner.parent or around and around._run,
-  }
-  run.own_tools = own_tools
-  return run
+    own_tools = own_tools, limits = inner and inner.limits, parent = inner and inner.parent,
+  })
 end
 
 

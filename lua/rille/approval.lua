@@ -35,6 +35,7 @@ end
 -- ---------------------------------------------------------------- the question
 
 ---@class rille.ApprovalEvent: rille.Event
+---@field id integer       of this question, in this process: ids of calls may repeat
 ---@field call {id: string, name: string, arguments: table}   a copy: changing it changes nothing
 ---@field shown string     the call on one line, safe for a terminal
 ---@field reason? string   why the tool's policy asks
@@ -84,15 +85,23 @@ end
 
 
 --- A reader asks for more, or leaves. The last one to do so leaves nobody who could answer.
-function Question:_pass(reader)
+---@param reader? rille.EventReader
+---@param reason? string    why the answer is no
+function Question:_pass(reader, reason)
   if reader then self._waits_for[reader] = nil end
-  if self._answer or self._deferred or self._asking or next(self._waits_for) then return end
-  self:_settle { allowed = false, reason = "nobody answered" }
+  local is_open = self._telling or self._asking or self._deferred or next(self._waits_for) ~= nil
+  if self._answer or is_open then return end
+  self:_settle { allowed = false, reason = reason or "nobody answered" }
 end
 
 
+local questions = 0
+
+
 local function new_question(call, context, reason, check)
+  questions = questions + 1
   return setmetatable({
+    id = questions,
     call = context:shown_call(), shown = approval.describe(call.name, call.arguments), reason = reason,
     _op = core.op(), _check = check, _waits_for = {},
   }, Question)
@@ -101,40 +110,49 @@ end
 
 -- ---------------------------------------------------------------- asking
 
---- What the program's own function says. It may wait: a person may be thinking.
+--- What the program's own function says.
 local function ask_function(approve, call, context)
   local ok, allowed, reason = xpcall(approve, failure.traced, context:shown_call(), context)
   if ok then return { allowed = allowed == true, reason = reason and tostring(reason) } end
-  if allowed.code == "cancelled" or context:cancelled() then error(allowed, 0) end
-  log.error("approval of '%s' failed: %s", call.name, allowed)
-  log.debug("%s", allowed.traceback or "")
+  if allowed.traceback then
+    log.error("approval of '%s' failed: %s", call.name, allowed)
+    log.debug("%s", allowed.traceback)
+  end
   return { allowed = false, reason = "the approval could not be asked for" }
 end
 
 
---- When the run stops while somebody thinks, a late answer is told so.
+--- Asks it in a task of its own: a person may be thinking, while somebody else answers.
+local function ask_beside(question, approve, call, context)
+  question._asking = core.spawn(function()
+    local answer = ask_function(approve, call, context)
+    if not question._answer then question:_settle(answer) end
+  end)
+end
+
+
+--- When the question is settled, or the run stops while somebody thinks: a late answer is told so.
 local function retract(question)
   question._answer = question._answer or { allowed = false }
+  if question._asking then question._asking:cancel("answered elsewhere") end
 end
+
+
+local question_metatable <const> = { __close = function(holder) retract(holder.question) end }
 
 
 local function ask(run, call, context, reason)
   local question = new_question(call, context, reason, function(changed)
     return lookup.check(call, changed)
   end)
-  local _ <close> = setmetatable({}, { __close = function() retract(question) end })
+  local _ <close> = setmetatable({ question = question }, question_metatable)
   local approve = run:approver()
   for _, reader in ipairs(run.bus:all_readers()) do question._waits_for[reader] = true end
-  question._asking = true   -- handlers, then the function, have their say before silence counts
+  question._telling = true   -- handlers have their say before silence counts
   run.bus:emit("approval", question)
-  if approve and not question._answer then
-    local answer = ask_function(approve, call, context)
-    if not question._answer then question:_settle(answer) end
-  end
-  question._asking = nil
-  if not question._answer and not question._deferred and next(question._waits_for) == nil then
-    question:_settle { allowed = false, reason = "there is nobody to ask" }
-  end
+  question._telling = false
+  if approve and not question._answer then ask_beside(question, approve, call, context) end
+  question:_pass(nil, "there is nobody to ask")
   if not question._answer then question._op:wait() end
   return question._answer
 end
@@ -147,7 +165,7 @@ local function policy(call, context)
   if approve == true then return "ask" end
   local ok, verdict, reason = xpcall(approve, failure.traced, context:shown_call().arguments, context)
   if ok then return verdict, reason and tostring(reason) end
-  if context:cancelled() then error(verdict, 0) end
+  if not verdict.traceback then error(verdict, 0) end   -- a failure: the run is being cancelled
   log.error("the approval policy of '%s' failed: %s", call.name, verdict)
   log.debug("%s", verdict.traceback or "")
   return "deny", "its approval policy failed"

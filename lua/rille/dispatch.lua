@@ -26,7 +26,8 @@ local LANES_GRACE <const> = 1.6   -- seconds for calls side by side to end when 
 local function answer(run, record, content, ok)
   if record.content ~= nil then return end
   record.content, record.ok = content, ok
-  run.bus:emit("tool_result", { call = record.shown, content = content, ok = ok,
+  if not run.bus:has_listener("tool_result") then return end
+  run.bus:emit("tool_result", { call = lookup.shown(record), content = content, ok = ok,
     seconds = record.started and time.now() - record.started or 0 })
 end
 
@@ -57,8 +58,8 @@ end
 local function perform(run, record)
   if not is_allowed(run, record) then return end
   record.ran, record.started = true, time.now()
-  run.bus:emit("tool_call", { call = record.context:shown_call() })
-  local content, ok, stop = worker.run(record)
+  if run.bus:has_listener("tool_call") then run.bus:emit("tool_call", { call = lookup.shown(record) }) end
+  local content, ok, stop = worker.run(run, record)
   if stop then run:stop(stop) end
   answer(run, record, content, ok)
 end
@@ -173,9 +174,7 @@ end
 ---@param reason string       for the model
 ---@return table[] results
 function dispatch.refuse(run, message, reason)
-  local records = calls.read(message, run.tools)
-  for _, record in ipairs(records) do record.shown = { id = record.id, name = record.name } end
-  return collect(run, records, reason)
+  return collect(run, calls.read(message, run.tools), reason)
 end
 
 

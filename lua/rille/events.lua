@@ -170,18 +170,19 @@ end
 
 
 --- Tells the last event, on this bus alone, and ends its readers. The outcome stands: what a
---- handler raises is logged.
+--- handler raises is logged. Called again, it goes on where it was cut short.
 ---@async
 ---@param kind "done"|"failed"
 ---@param event table
 function Bus:finish(kind, event)
-  self.last = complete(self, event, kind)
-  local readers = self.readers
-  self.readers = {}
-  for _, reader in ipairs(readers) do
-    reader.queue:put(self.last)
-    reader.queue:finish()
+  self.last = self.last or complete(self, event, kind)
+  while self.readers[1] do
+    self.readers[1].queue:put(self.last)
+    self.readers[1].queue:finish()
+    table.remove(self.readers, 1)
   end
+  if self.is_told then return end
+  self.is_told = true
   local ok, trouble = xpcall(deliver, failure.traced, self, self.last)
   if not ok then
     log.error("a handler of '%s' raised: %s", kind, trouble)

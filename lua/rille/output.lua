@@ -13,6 +13,7 @@ local schema = require "rille.schema"
 
 ---@class rille.OutputSpec
 ---@field schema rille.Schema     of what the model writes
+---@field bare rille.Schema       of the value
 ---@field wrapped boolean         the value stands in a member `value`, because its own schema is no object
 ---@field tool rille.Tool
 local output = {}
@@ -43,11 +44,16 @@ end
 
 --- Compiles the `output` of an agent. Raises for a schema that is none.
 ---@param given table      as the parameters of a tool
+---@param tools rille.Toolset    of the agent
 ---@param level integer    whose line is blamed, as for error
 ---@return rille.OutputSpec
-function output.compile(given, level)
-  local compiled, wrapped = wrap(schema.compile(given, { name = "rille.agent: output" }, level + 1))
-  local spec = { schema = compiled, wrapped = wrapped }
+function output.compile(given, tools, level)
+  if tools:find(TOOL_NAME) then
+    error(("rille.agent: with `output`, no tool of yours can be called '%s'"):format(TOOL_NAME), level + 1)
+  end
+  local bare = schema.compile(given, { name = "rille.agent: output" }, level + 1)
+  local compiled, wrapped = wrap(bare)
+  local spec = { schema = compiled, bare = bare, wrapped = wrapped }
   spec.tool = require("rille.tool").new {
     name = TOOL_NAME, parameters = compiled.json, run = accept(spec),
     description = "Gives the final answer. Call it once, when everything else is done.",
@@ -83,6 +89,17 @@ local function response_format(agent, spec)
 end
 
 
+--- The same, asked once for each agent and model of a run.
+local function may_format(run, model)
+  run.formats = run.formats or {}
+  local known = run.formats[run.agent] or {}
+  run.formats[run.agent] = known
+  local key = model or false
+  if known[key] == nil then known[key] = knows_schemas(run.agent, model) end
+  return known[key]
+end
+
+
 --- Puts what the output needs into a request: a response_format in its parameters, or one tool more.
 ---@param run rille.Run
 ---@param tools rille.Toolset
@@ -92,7 +109,7 @@ end
 function output.arrange(run, tools, params, model)
   local spec = run.agent.output_spec
   if not spec or params.response_format then return tools end
-  if #tools.list == 0 and knows_schemas(run.agent, model) then
+  if #tools.list == 0 and may_format(run, model) then
     params.response_format = response_format(run.agent, spec)
     return tools
   end
@@ -112,6 +129,10 @@ local function read(spec, text)
   local value, trouble = json.decode(unfenced(text))
   if trouble then return nil, "it is not valid JSON: " .. trouble.message end
   local valid, errors = spec.schema:validate(value)
+  if errors and spec.wrapped then   -- models forget the wrapping, which is none of their business
+    local bare, more = spec.bare:validate(value)
+    if not more then return { value = bare } end
+  end
   if errors then return nil, schema.explain(errors) end
   if spec.wrapped then valid = valid.value end
   return { value = valid }

@@ -4,11 +4,14 @@
 --- Invariants: a run ends exactly once, with a reply or a failure, whatever ends its task; its transcript
 --- grows by whole turns (a message together with its results), so that it is sendable at any moment.
 
+local clock = require "rille.agent.clock"
 local core = require "rille.core"
 local events = require "rille.events"
 local failure = require "rille.failure"
+local json = require "rille.json"
 local limits = require "rille.limits"
 local messages = require "rille.agent.message"
+local nesting = require "rille.agent.nesting"
 local repeats = require "rille.repeats"
 local time = require "rille.time"
 local usage = require "rille.agent.usage"
@@ -62,16 +65,16 @@ local function own(trouble, reply)
 end
 
 
---- Ends the run. Only the first call counts.
+--- Ends the run. The first outcome stays; the last event is told once, even if the first attempt was cut short.
 function Run:_finish(reply, trouble)
-  if self.ended then return end
-  self.ended = true
-  if self.watchdog then self.watchdog:cancel() end
-  if reply then
-    self.reply = reply
-    self.bus:finish("done", { reply = reply })
+  if not self.ended then
+    if reply then self.reply = reply else self.failure = own(trouble, self:partial()) end
+    self.ended = true
+    clock.release(self)
+  end
+  if self.reply then
+    self.bus:finish("done", { reply = self.reply })
   else
-    self.failure = own(trouble, self:partial())
     self.bus:finish("failed", { failure = self.failure })
   end
 end
@@ -152,6 +155,7 @@ function Run:steer(text)
   if type(text) ~= "string" and type(text) ~= "table" then
     error("run:steer: a string or content parts expected, got " .. type(text), 2)
   end
+  json.encode(text)
   if self.ended or self.stopping then return false end
   self.steering[#self.steering + 1] = text
   return true
@@ -160,10 +164,13 @@ end
 
 --- Waits for the end.
 ---@async
----@param seconds? number           nil: as long as it takes
+---@param seconds? number
 ---@return rille.Reply? reply
 ---@return rille.Failure? failure   of the run; code "timeout" when it still runs after `seconds`
 function Run:wait(seconds)
+  if seconds ~= nil and type(seconds) ~= "number" then
+    error("run:wait: seconds: number expected, got " .. type(seconds), 2)
+  end
   if not self.ended then
     local _, trouble = self.task:join(seconds)
     self:_check_alive()
@@ -214,8 +221,9 @@ end
 ---@param turn rille.Turn
 function Run:commit(turn)
   self.turns[#self.turns + 1] = turn
-  if not messages.is_empty(turn.message) then self.transcript:append(messages.kept(turn.message)) end
-  for _, result in ipairs(turn.results or {}) do self.transcript:append(result) end
+  local said = table.move(turn.results, 1, #turn.results, 2, { messages.kept(turn.message) })
+  if messages.is_empty(turn.message) then said = {} end
+  messages.append_all(self.transcript, said)
   turn.seconds = time.now() - self.turn_started
   self.bus:emit("turn", { number = turn.number, usage = turn.usage })
 end
@@ -253,32 +261,26 @@ end
 
 -- ---------------------------------------------------------------- starting
 
-local function watch_the_clock(self)
-  local seconds, limit = self.limits:seconds_left()
-  if not self.limits.seconds then return end
-  self.watchdog = core.spawn(function()
-    time.sleep(math.max(0, seconds))
-    self:abort(limits.reached("seconds", limit))
-  end)
-end
-
-
---- Starts a run.
----@param given table    agent, turns (the loop), given (the prompt as it came), prompt (as messages), options,
----                       transcript, limits (of a call as tool), parent (the run around)
+--- Starts a run. Inside a call of another run, however it came there, it is nested in that one.
+---@param given table    agent, turns (the loop), given (the prompt as it came), prompt (as messages), options, own_tools,
+---                       transcript, limits (of a call as tool), parent (the run around, when that is known)
 ---@return rille.Run
 function run.start(given)
-  local agent, parent, options = given.agent, given.parent, given.options
+  local agent, options = given.agent, given.options
   local self = setmetatable({
-    agent = agent, options = options, parent = parent, given = given.given, prompt = given.prompt,
-    value = options.value, transcript = given.transcript, usage = usage.new(), turns = {}, steering = {}, cuts = 0, repairs = 0,
-    limits = limits.new(parent and parent.limits, agent.limits, given.limits, options.limits),
-    bus = events.new(agent.name, parent and parent.bus, agent.on, options.on),
+    agent = agent, options = options, own_tools = given.own_tools, given = given.given, prompt = given.prompt,
+    value = options.value, transcript = given.transcript, usage = usage.new(), turns = {}, steering = {},
+    cuts = 0, repairs = 0, silences = 0,
   }, Run)
+  self.task = core.spawn(main, self, given.turns)
+  local around = nesting.of(self.task)
+  local parent = given.parent or around and around._run
+  self.parent = parent
+  self.limits = limits.new(parent and parent.limits, agent.limits, given.limits, options.limits)
+  self.bus = events.new(agent.name, parent and parent.bus, agent.on, options.on)
   self.repeats = repeats.new(self.limits.repeats)
   if self.value == nil and parent then self.value = parent.value end
-  self.task = core.spawn(main, self, given.turns)
-  watch_the_clock(self)
+  clock.watch(self)
   return self
 end
 

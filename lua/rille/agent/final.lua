@@ -35,7 +35,7 @@ end
 
 local function after_calls(run, turn)
   if turn.cut then return after_cut(run, turn) end
-  run.cuts = 0
+  run.cuts, run.silences = 0, 0
   if run.answer then return true end
   local broken = run.agent.output_spec and output.check_calls(run, run.records)
   if broken then return nil, broken end
@@ -50,7 +50,7 @@ end
 
 --- Nothing was said: the model is asked once more.
 local function after_silence(run)
-  run.silences = (run.silences or 0) + 1
+  run.silences = run.silences + 1
   if run.silences > 1 then return nil, failure.new("bad_response", "the model sent an empty message twice") end
   run.transcript:append { role = "user", content = EMPTY }
   return false
@@ -81,7 +81,7 @@ local function after_message(run, turn)
     end
     return after_silence(run)
   end
-  run.silences = nil
+  run.silences = 0
   if run.agent.output_spec then return after_output(run, turn.message) end
   return true
 end
@@ -94,7 +94,7 @@ end
 ---@return boolean? done      false: the model is asked again
 ---@return rille.Failure? failure
 function final.judge(run, turn)
-  if turn.results then return after_calls(run, turn) end
+  if turn.results[1] then return after_calls(run, turn) end
   return after_message(run, turn)
 end
 
@@ -128,7 +128,7 @@ function final.reply(run)
   local reply = run:partial()
   if run.answer then
     reply.output = run.answer.value
-    if run.turns[#run.turns].results then reply.text = json.encode(reply.output) end
+    if run.turns[#run.turns].results[1] then reply.text = json.encode(reply.output) end
   end
   local refused = guarded(run.agent.guard and run.agent.guard.output, "answer", reply, run)
   if refused then return nil, refused end

@@ -20,10 +20,11 @@ function nesting.enter(context)
 end
 
 
---- The context of the call that the running task works for.
+--- The context of the call that a task works for: entered by itself, or by one of those that led to it.
+---@param task? rille.Task    default: the one that runs
 ---@return rille.Context?
-function nesting.current()
-  local task = core.running()
+function nesting.of(task)
+  task = task or core.running()
   while task do
     if contexts[task] then return contexts[task] end
     task = task:parent()

@@ -5,6 +5,9 @@
 --- the message that made it, and no result stands without its call.
 --- Source: wire contract §1.3, ordering rules.
 
+local json = require "rille.json"
+local append_all = require("rille.agent.message").append_all
+
 local prompt = {}
 
 local INTERRUPTED <const> = "Error: interrupted; there is no result"
@@ -28,15 +31,15 @@ end
 
 local function read_table(given, level)
   local first = given[1]
-  if given.role then return read_messages({ given }, level + 1) end
+  if given.role then return (read_messages({ given }, level + 1)) end   -- no tail calls: errors count levels
   if given.type then return { { role = "user", content = { given } } } end
-  if type(first) == "table" and first.role then return read_messages(given, level + 1) end
+  if type(first) == "table" and first.role then return (read_messages(given, level + 1)) end
   if type(first) == "table" and first.type then return { { role = "user", content = given } } end
   error("prompt: a string, content parts or messages expected", level + 1)
 end
 
 
---- Turns a prompt into messages.
+--- Turns a prompt into messages. Raises for what is none, and for what JSON cannot hold.
 ---@param given string|table|nil    a text, a content part or a list of them, a message or a list of them;
 ---                                 nil: nothing more is said
 ---@param level integer             whose line is blamed, as for error
@@ -44,8 +47,13 @@ end
 function prompt.read(given, level)
   if given == nil then return {} end
   if type(given) == "string" then return { { role = "user", content = given } } end
-  if type(given) == "table" then return read_table(given, level + 1) end
-  error("prompt: a string, content parts or messages expected, got " .. type(given), level + 1)
+  if type(given) ~= "table" then
+    error("prompt: a string, content parts or messages expected, got " .. type(given), level + 1)
+  end
+  local messages = read_table(given, level + 1)
+  local ok, problem = pcall(json.encode, messages)
+  if not ok then error("prompt: " .. tostring(problem), level + 1) end
+  return messages
 end
 
 
@@ -117,7 +125,7 @@ end
 ---@param messages table[]
 function prompt.enter(transcript, messages)
   close_open_calls(transcript)
-  for _, message in ipairs(messages) do transcript:append(message) end
+  append_all(transcript, messages)
 end
 
 

@@ -4,6 +4,7 @@
 --- follows, the tools stand in their order: the same prefix every time, for the servers' prompt caches.
 
 local chat = require "rille.chat"
+local config = require "rille.config"
 local failure = require "rille.failure"
 local json = require "rille.json"
 local options = require "rille.options"
@@ -15,7 +16,7 @@ local usage = require "rille.agent.usage"
 ---@class rille.Turn
 ---@field number integer
 ---@field message? rille.Message
----@field results? table[]          tool messages, in call order
+---@field results table[]           tool messages, in call order; empty when nothing was called
 ---@field usage? table
 ---@field seconds? number
 ---@field finish_reason? string     stop, length, tool_calls, content_filter; whatever the server called it
@@ -245,10 +246,10 @@ end
 
 
 --- What a model is called in events.
----@param model any    a name, a scripted model, or a list of them
+---@param model any    a name, a scripted model, or a list of them; nil: what environment and configuration name
 ---@return string?
 function request.model_name(model)
-  if type(model) ~= "table" then return model end
+  if type(model) ~= "table" then return model or config.model() end
   if type(model.respond) == "function" then return type(model.model) == "string" and model.model or "script" end
   return request.model_name(model[1])
 end

@@ -171,12 +171,8 @@ end
 local function entries_of(message, tools)
   local entries = {}
   for _, entry in ipairs(type(message.tool_calls) == "table" and message.tool_calls or {}) do
-    local inner = unwrap(entry, tools)
-    if inner then
-      table.move(inner, 1, #inner, #entries + 1, entries)
-    else
-      entries[#entries + 1] = entry
-    end
+    local inner = type(entry) == "table" and (unwrap(entry, tools) or { entry }) or {}
+    table.move(inner, 1, #inner, #entries + 1, entries)
   end
   if #entries == 0 and type(message.function_call) == "table" then
     entries[1] = { type = "function", ["function"] = message.function_call }

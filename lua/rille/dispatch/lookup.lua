@@ -53,20 +53,16 @@ end
 ---@param record rille.CallRecord
 function lookup.find(run, record)
   record.problem = problem_of(run, record)
-  if record.problem then
-    record.shown = { id = record.id, name = record.name }
-  else
-    lookup.show(run, record)
-  end
+  if not record.problem then record.context = contexts.new(run, record) end
 end
 
 
---- What tool, policy and listeners see of the call as it is now.
----@param run rille.Run
+--- What listeners see of a call: arguments only when they are valid.
 ---@param record rille.CallRecord
-function lookup.show(run, record)
-  record.context = contexts.new(run, record)
-  record.shown = record.context.call
+---@return {id: string, name: string, arguments?: table|string}
+function lookup.shown(record)
+  if record.context then return record.context:shown_call() end
+  return { id = record.id, name = record.name }
 end
 
 
@@ -96,7 +92,7 @@ end
 ---@param arguments string
 function lookup.change(run, record, arguments)
   calls.change(record, arguments)
-  lookup.show(run, record)
+  record.context = contexts.new(run, record)
 end
 
 

@@ -9,6 +9,9 @@ local json = require "rille.json"
 
 local result = {}
 
+local NOTE <const> = "\n[… %d of %d bytes are not shown …]\n"
+local LEAST_ROOM <const> = 16
+
 
 --- The bytes of `text` up to about `most`, not ending inside a character.
 local function head(text, most)
@@ -25,15 +28,17 @@ local function tail(text, most)
 end
 
 
---- Cuts a text in the middle when it is longer than allowed.
+--- Cuts a text in the middle when it is longer than allowed. The note about it counts, too, unless that would leave
+--- hardly anything: a model that does not hear of the cut takes the part for the whole.
 ---@param text string
----@param most integer    bytes of the text that are kept
+---@param most integer    bytes
 ---@return string
 function result.cap(text, most)
   if #text <= most then return text end
-  local first, last = head(text, most // 2), tail(text, most - most // 2)
-  local missing = #text - #first - #last
-  return ("%s\n[… %d of %d bytes are not shown …]\n%s"):format(first, missing, #text, last)
+  local room = most - #NOTE:format(#text, #text)
+  if room < LEAST_ROOM then room = most end
+  local first, last = head(text, room // 2), tail(text, room - room // 2)
+  return first .. NOTE:format(#text - #first - #last, #text) .. last
 end
 
 
@@ -93,9 +98,9 @@ function result.encode(value, reason, count, most)
   end
   if type(value) == "string" then return result.cap(value, most), true end
   if value == nil then return "null", true end
-  if is_parts(value) then return cap_parts(value, most), true end
   local ok, text = pcall(json.encode, value)
   if not ok then return "Error: the tool's result cannot be written as JSON: " .. tostring(text), false end
+  if is_parts(value) then return cap_parts(value, most), true end
   return result.cap(text, most), true
 end
 

@@ -4,6 +4,7 @@
 --- and the call has an outcome.
 
 local await = require "rille.await"
+local clock = require "rille.agent.clock"
 local core = require "rille.core"
 local failure = require "rille.failure"
 local json = require "rille.json"
@@ -87,13 +88,13 @@ end
 
 --- Runs the tool of a call.
 ---@async
+---@param run rille.Run
 ---@param record rille.CallRecord
 ---@return string|table content
 ---@return boolean ok
 ---@return rille.Failure? stop    the failure that ended the wait: the run stops
-function worker.run(record)
-  local seconds = record.tool.timeout or 60
-  local late = failure.new("timeout", ("timed out after %g seconds and was stopped"):format(seconds))
+function worker.run(run, record)
+  local seconds, late = clock.of_tool(run, record.tool)
   local task, outcome = start(record, late)
   local waited, timed_out = pcall(await_end, record, task, seconds, late)
   if not waited then
@@ -101,7 +102,7 @@ function worker.run(record)
     local content, ok = interrupt(record, task, outcome, why)
     return content, ok, why
   end
-  if timed_out then return timed_out, false end
+  if timed_out then return timed_out, false, late.code ~= "timeout" and late or nil end
   return read(record, outcome)
 end
 
