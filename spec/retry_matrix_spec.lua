@@ -46,6 +46,7 @@ local headers <const> = {
 }
 
 local RETRIES <const> = 4
+local REFUSED <const> = { status = 401, message = "expired" }
 
 
 describe("the retry matrix", function()
@@ -89,6 +90,25 @@ describe("the retry matrix", function()
     for i = 1, retries do seconds = seconds + (wait or math.min(0.5 * 2 ^ (i - 1), 8)) end
     return retries + 1, seconds, retries == times and "ok" or code
   end
+
+  it("asks once more after a 401, when a function has another key by now", function()
+    local function ask(keys, steps)
+      local wire <const> = fake_wire.install(steps)
+      local completion, trouble = chat.complete { model = "m", retries = RETRIES,
+        provider = { name = "p", base_url = "http://localhost:9/v1", api_key = function() return table.remove(keys, 1) end },
+        messages = core.transcript { { role = "user", content = "hi" } } }
+      wire.restore()
+      local sent = {}
+      for i, request in ipairs(wire.sent) do
+        sent[i] = table.concat(request.settings.headers, "\n"):match "authorization: Bearer ([^\n]*)"
+      end
+      return table.concat(sent, " "), completion and "ok" or trouble.code
+    end
+    assert.same({ "key-one key-two", "ok" }, { ask({ "key-one", "key-two" }, { REFUSED, DONE }) })
+    assert.same({ "key-one", "authentication" }, { ask({ "key-one", "key-one" }, { REFUSED }) })
+    assert.same({ "key-one key-two", "authentication" },
+      { ask({ "key-one", "key-two", "key-three" }, { REFUSED, REFUSED }) })
+  end)
 
   for _, times in ipairs { 0, 2, 4, 5 } do
     it(("holds for %d failures in a row"):format(times), function()

@@ -63,7 +63,7 @@ local function launch(self)
   self._transfer, self._counted = transfer, true
   self._prefix = self._request.want ~= "chunks"
     and prefix.of(self._request.messages, self._body.profile.flags) or nil
-  self._endpoint:begin(self._attempts > 1)
+  self._endpoint:begin(self._attempt > 1)
 end
 
 
@@ -101,7 +101,7 @@ local function fall_back(self, problem)
     self._next = self._next + 1
     if target then
       aim(self, target)
-      self._due = 0
+      self._due, self._renewed = 0, false
       local profile = target.profile
       local event = { provider = profile.name, model = profile.model, failure = problem }
       log.info("falling back to %s (%s): %s", event.provider, event.model or "?", problem)
@@ -127,6 +127,12 @@ local function settle(self)
   local headers = info.headers or {}
   problem.retryable = retry.is_retryable(problem, headers)
   if recover.redirect(self, problem, headers) or recover.cure(self, problem) then
+    self._due = 0
+    return nil
+  end
+  local renewed = recover.renew(self, problem)
+  if renewed then
+    aim(self, renewed)
     self._due = 0
     return nil
   end

@@ -1,7 +1,8 @@
 --- rille.chat.recover -- walk 2: what can be done about a failed attempt at a request.
 ---
---- Three questions, asked in this order: is the server elsewhere on the same origin, can the request do
---- without what was refused, is it worth waiting? Invariant: each kind of help has a limit per request.
+--- Four questions, asked in this order: is the server elsewhere on the same origin, can the request do
+--- without what was refused, is there another key by now, is it worth waiting? Invariant: each kind of
+--- help has a limit per request.
 --- Source: wire contract §3.1, §3.2, §3.6; reliability §3 row 7, §4.2, §4.3.
 
 local attempt = require "rille.chat.attempt"
@@ -59,6 +60,20 @@ function recover.cure(self, problem)
   self._cures, self._body = self._cures + 1, nil
   heal.remember(self._target.profile, differences, what)
   return true
+end
+
+
+--- A key that a function gives may be another one by now: it is asked once after a 401.
+---@param self rille.Exchange
+---@param problem rille.Failure
+---@return table? target   the same server with its new key
+function recover.renew(self, problem)
+  if problem.status ~= 401 or self._renewed or self._target.script then return nil end
+  self._renewed = true
+  local target = self._targets[self._next - 1]()
+  if not target or target.profile.api_key == self._target.profile.api_key then return nil end
+  log.info("%s: refused the key; there is a new one", target.profile.name)
+  return target
 end
 
 
