@@ -416,6 +416,16 @@ static int l_finish(lua_State *L)
 }
 
 
+/* completion = chat:abort() */
+static int l_abort(lua_State *L)
+{
+    struct handle *handle = check_handle(L);
+    rl_chat_cancel(&handle->chat);
+    push_completion(L, &handle->chat);
+    return 1;
+}
+
+
 /* chat:close(), also when it is collected or leaves its block */
 static int l_close(lua_State *L)
 {
@@ -432,7 +442,7 @@ static int l_close(lua_State *L)
 static const luaL_Reg functions[] = {{"chat", l_chat}, {NULL, NULL}};
 
 static const luaL_Reg methods[] = {
-    {"next", l_next},  {"finish", l_finish}, {"close", l_close},
+    {"next", l_next},  {"finish", l_finish}, {"abort", l_abort}, {"close", l_close},
     {"__gc", l_close}, {"__close", l_close}, {NULL, NULL},
 };
 

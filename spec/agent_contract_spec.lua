@@ -78,6 +78,43 @@ describe("an output that is no object", function()
 end)
 
 
+describe("a run that is stopped in the middle of an answer", function()
+  --- A server that says "one two …" word by word, for a second or two.
+  local function slow_server()
+    return assert(rille.mock.serve(S { S.text(("one two three four "):rep(10), { delta = 4, pause = 0.05 }), loop = true }))
+  end
+
+  --- Waits until something was said, without being a reader: those are served otherwise.
+  local function wait_for_text(server)
+    while #server.requests == 0 do rille.sleep(0.01) end
+    rille.sleep(0.3 * agents.slack)
+  end
+
+  it("keeps what had arrived, heard or not", async(function()
+    local server = slow_server()
+    for _, on in ipairs { { text = function() end }, {} } do
+      local agent = rille.agent { model = "m", base_url = server.url, on = on, limits = { seconds = 0.5 * agents.slack } }
+      local _, failure = agent:run "Count."
+      assert.equal("limit_seconds", failure.code)
+      assert.matches("^one ", failure.reply.text)
+      assert.equal(1, #failure.reply.transcript)
+    end
+    server:close()
+  end))
+
+  it("keeps it when it is cancelled, too", async(function()
+    local server = slow_server()
+    local run = rille.agent({ model = "m", base_url = server.url }):start "Count."
+    wait_for_text(server)
+    run:cancel()
+    local _, failure = run:wait()
+    assert.equal("cancelled", failure.code)
+    assert.matches("^one ", failure.reply.text)
+    server:close()
+  end))
+end)
+
+
 describe("limits.seconds", function()
   it("end a run whose tool never waits", function()
     local spin = agents.tool("spin", function() while true do end end, { timeout = 30 })

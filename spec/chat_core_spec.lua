@@ -398,6 +398,33 @@ describe("an error of the server", function()
     assert.equal("half ", content(trouble.partial))
   end))
 
+  it("tells what had come when it is aborted, and the transfer ends", async(function()
+    local ended = false
+    local server <close> = streams(text "half ", { open = true, after = function(connection)
+      connection:hold()
+      ended = true
+    end })
+    for _, want in ipairs { "deltas", false } do
+      local handle <close> = chat { url = server.url, body = "{}", want = want or nil }
+      if want then handle:next() else core.sleep(0.05 * patience) end
+      assert.equal("half ", content(handle:abort()))
+      assert.is_nil((handle:finish()))
+    end
+    core.sleep(0.05 * patience)
+    assert.is_true(ended)
+  end))
+
+  it("tells nothing when it is aborted before anything came, and the whole after the end", async(function()
+    local server <close> = raw_server.start(function(connection) connection:hold() end)
+    local handle <close> = chat { url = server.url, body = "{}" }
+    assert.is_nil(handle:abort())
+    local whole <close> = chat { canned = { body = hello } }
+    whole:finish()
+    assert.equal("Hello, wörld", content(whole:abort()))
+    whole:close()
+    assert.has_error(function() whole:abort() end)
+  end))
+
   it("in a canned response is one, too", async(function()
     local handle <close> = chat { canned = { status = 401, body = '{"error":"bad key"}', headers = { "X-Request-Id: r" } } }
     local completion, info, trouble = handle:finish()

@@ -229,6 +229,10 @@ function Chat:next() end
 ---@return table? error                  canonical {kind, message, type, code, param, status, retryable, partial = completion?}
 function Chat:finish() end
 
+--- Ends the transfer now. Close the chat after it.
+---@return table? completion             what had arrived of the response, nulls as nil; nil: nothing
+function Chat:abort() end
+
 function Chat:close() end
 
 ---@class rille.core.ChatInfo

@@ -190,9 +190,26 @@ local function listen(run, exchange)
 end
 
 
+--- The text that a broken answer had come to.
+local function keep_text(run, partial)
+  local choice = partial and partial.choices and partial.choices[1]
+  local text = choice and choice.message and choice.message.content
+  if type(text) == "string" and text ~= "" then run.partial_pieces = { text } end
+end
+
+
+--- A run that is stopped while it waits for an answer keeps what had arrived.
+local keeper_metatable <const> = {
+  __close = function(self, raised)
+    if raised ~= nil then keep_text(self.run, self.exchange:abort()) end
+  end,
+}
+
+
 local function converse(run)
   local exchange <close>, refused = chat.start(body(run))
   if not exchange then return nil, refused end
+  local _ <close> = setmetatable({ run = run, exchange = exchange }, keeper_metatable)
   return listen(run, exchange)
 end
 
@@ -210,11 +227,8 @@ end
 
 
 local function broken(run, turn, trouble)
-  local partial = trouble.partial
-  account_for(run, turn, partial)
-  local choice = partial and partial.choices and partial.choices[1]
-  local text = choice and choice.message and choice.message.content
-  if type(text) == "string" and text ~= "" then run.partial_pieces = { text } end
+  account_for(run, turn, trouble.partial)
+  keep_text(run, trouble.partial)
   return nil, trouble
 end
 
