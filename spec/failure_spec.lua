@@ -117,6 +117,13 @@ describe("failure.is", function()
 end)
 
 describe("failure.from", function()
+  it("takes the words of an error object, unless that has some of its own", function()
+    assert.equal("no such city", failure.from({ message = "no such city", code = 7 }).message)
+    local object = setmetatable({ message = "x" }, { __tostring = function() return "mine" end })
+    assert.equal("mine", failure.from(object).message)
+    assert.matches("^table: ", failure.from({ message = 5 }).message)
+  end)
+
   it("returns a failure as it is", function()
     local made = failure.new("timeout", "late")
     assert.equal(made, failure.from(made))

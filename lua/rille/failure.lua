@@ -78,14 +78,24 @@ function failure.is(value)
 end
 
 
+--- What a raised value says: an error object of somebody else's has its words in `message`, as a rule.
+local function words_of(value)
+  if value == nil then return "unknown error" end
+  if type(value) == "table" and type(value.message) == "string" then
+    local mine = getmetatable(value)
+    if type(mine) ~= "table" or not mine.__tostring then return value.message end
+  end
+  return tostring(value)
+end
+
+
 --- Turns any raised value into a failure; a failure comes back as it is.
 ---@param value any       an error object that is a table is kept in `detail`
 ---@param code? string    for what is none yet; default "internal"
 ---@return rille.Failure
 function failure.from(value, code)
   if failure.is(value) then return value end
-  local message = value == nil and "unknown error" or tostring(value)
-  return failure.new(code or "internal", message, type(value) == "table" and { detail = value })
+  return failure.new(code or "internal", words_of(value), type(value) == "table" and { detail = value })
 end
 
 
