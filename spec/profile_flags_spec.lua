@@ -142,8 +142,9 @@ local rows <const> = {
     without = 0.5 },
 }
 
---- Flags that a request alone does not show; each has an `it` of its own below.
-local elsewhere <const> = { verbatim = true, json_schema = true, data_images = true, repeats_prefix = true, cumulative = true }
+--- Flags that a request alone does not show; each has an `it` of its own below (think_tags: think_spec).
+local elsewhere <const> = { verbatim = true, json_schema = true, data_images = true, repeats_prefix = true, cumulative = true,
+  think_tags = true }
 
 
 describe("the flag", function()

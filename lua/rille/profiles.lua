@@ -31,6 +31,7 @@ local profiles = {}
 ---@field assistant_after_tool boolean  no user message may follow a tool message directly
 ---@field alternate boolean         neighbours of one role are merged; system only at the start
 ---@field cumulative boolean        every delta of a stream says the whole text so far (C11)
+---@field think_tags boolean        answers begin with reasoning as <think>…</think>: told apart (C8)
 ---@field repeats_prefix boolean    continues a given text by saying it again first
 ---@field strict boolean            does it know `strict` in tools?
 ---@field schema string|false       dialect that tool schemas are reduced to
@@ -78,6 +79,7 @@ profiles.base = {
   assistant_after_tool = false,
   alternate = false,
   cumulative = false,
+  think_tags = false,
   repeats_prefix = false,
   strict = true,
   schema = false,

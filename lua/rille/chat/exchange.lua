@@ -17,6 +17,7 @@ local prefix = require "rille.chat.prefix"
 local provider = require "rille.provider"
 local recover = require "rille.chat.recover"
 local retry = require "rille.retry"
+local think = require "rille.chat.think"
 local time = require "rille.time"
 local trouble = require "rille.chat.trouble"
 
@@ -61,8 +62,9 @@ local function launch(self)
   if self._outcome then return transfer:close() end   -- closed meanwhile, by another task
   self._attempt, self._attempts = self._attempt + 1, self._attempts + 1
   self._transfer, self._counted = transfer, true
-  self._prefix = self._request.want ~= "chunks"
-    and prefix.of(self._request.messages, self._body.profile.flags) or nil
+  local flags, is_verbatim = self._body.profile.flags, self._request.want == "chunks"
+  self._prefix = not is_verbatim and prefix.of(self._request.messages, flags) or nil
+  self._think = not is_verbatim and think.of(flags) or nil
   self._endpoint:begin(self._attempt > 1)
 end
 
@@ -119,6 +121,7 @@ local function settle(self)
   if self._outcome then return nil end   -- closed meanwhile, by another task
   self._transfer, self._counted = nil, false
   self._endpoint:finish(info.headers or {}, info.status)
+  if self._think then think.strip(completion or reply.partial, info) end
   if completion then
     if self._prefix then self._prefix:strip(completion) end
     return conclude(self, completion, nil, info)
@@ -144,8 +147,8 @@ local function settle(self)
 end
 
 
---- The next part that the transfer has for the consumer; nil at its end.
-local function pull(self)
+--- The next part of the transfer without what a server repeats.
+local function pull_new(self)
   while true do
     local kind, delta, choice = self._transfer:next()
     if self._prefix and choice == 0 and kind == "text" then
@@ -155,11 +158,32 @@ local function pull(self)
       kind, choice = delta and "text", 0
     end
     if not kind then return nil end
-    if delta then
-      self._delivered = true
+    if delta then return kind, delta, choice end
+  end
+end
+
+
+--- The same with reasoning told apart from text.
+local function pull_thought(self)
+  while true do
+    local kind, delta, choice = self._think:pop()
+    if kind then return kind, delta, choice end
+    kind, delta, choice = pull_new(self)
+    if kind == "text" then
+      self._think:take(delta, choice)
+    elseif kind or not self._think:flush() then
       return kind, delta, choice
     end
   end
+end
+
+
+--- The next part that the transfer has for the consumer; nil at its end.
+local function pull(self)
+  local next_part = self._think and pull_thought or pull_new
+  local kind, delta, choice = next_part(self)
+  if kind then self._delivered = true end
+  return kind, delta, choice
 end
 
 
