@@ -203,6 +203,21 @@ describe("chat.start, when a server refuses a part of the request", function()
     assert.equal(2, #wire.sent)
   end)
 
+  it("forgets what did not help", function()
+    wire = fake_wire.install { default = REFUSED }
+    ask { max_tokens = 5 }
+    assert.equal(5, wire.sent[2].body.max_completion_tokens)
+    ask { max_tokens = 5 }
+    assert.equal(5, wire.sent[3].body.max_tokens)
+  end)
+
+  it("keeps what helped, though the request failed of something else", function()
+    wire = fake_wire.install { REFUSED, { status = 401 }, DONE }
+    ask { max_tokens = 5 }
+    ask { max_tokens = 5 }
+    assert.equal(5, wire.sent[3].body.max_completion_tokens)
+  end)
+
   it("cures one thing after the other", function()
     local TEMPERATURE <const> = {
       status = 400, code = "unsupported_value", param = "temperature",

@@ -203,7 +203,7 @@ function heal.known(profile)
 end
 
 
---- Keeps a cure that worked, or is about to be tried.
+--- Keeps a cure that is about to be tried: whoever asks the same server meanwhile need not be refused.
 ---@param profile rille.Profile
 ---@param differences table
 ---@param what string
@@ -211,6 +211,17 @@ function heal.remember(profile, differences, what)
   local name = name_of(profile)
   learned[name] = heal.apply(learned[name] or {}, differences)
   log.info("%s (%s): %s", profile.name, profile.model or "?", what)
+end
+
+
+--- Takes back a cure that did not help.
+---@param profile rille.Profile
+---@param differences table   as they were remembered
+function heal.unlearn(profile, differences)
+  local known = learned[name_of(profile)] or {}
+  for name, value in pairs(differences) do
+    if rawequal(known[name], value) then known[name] = nil end
+  end
 end
 
 

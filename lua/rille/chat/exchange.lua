@@ -42,7 +42,7 @@ end
 --- Chooses the model to ask: `target` is {profile, script}.
 local function aim(self, target)
   self._target, self._body = target, nil
-  self._attempt, self._cures, self._redirects, self._cured = 0, 0, 0, {}
+  self._attempt, self._cures, self._redirects, self._cured, self._learned = 0, 0, 0, {}, {}
   self._endpoint = target.script and endpoint.new() or endpoint.of(target.profile)
   self._url = provider.url(target.profile, "/chat/completions")
 end
@@ -141,6 +141,7 @@ local function settle(self)
   end
   local delay = recover.delay(self, problem, headers)
   if delay then return again(self, problem, delay) end
+  recover.regret(self, problem)
   local kind, event = fall_back(self, problem)
   if kind then return kind, event end
   conclude(self, nil, problem, info)

@@ -58,8 +58,18 @@ function recover.cure(self, problem)
   local differences, what = heal.find(problem, self._body.members, self._body.profile.flags)
   if not differences or is_tried(self, differences) then return false end
   self._cures, self._body = self._cures + 1, nil
+  self._learned[#self._learned + 1] = differences
   heal.remember(self._target.profile, differences, what)
   return true
+end
+
+
+--- The request was refused in the end: what was learned from it is no lesson for the next one.
+---@param self rille.Exchange
+---@param problem rille.Failure
+function recover.regret(self, problem)
+  if problem.status ~= 400 and problem.status ~= 422 then return end
+  for _, differences in ipairs(self._learned) do heal.unlearn(self._target.profile, differences) end
 end
 
 
