@@ -61,6 +61,33 @@ describe("an agent's turns and events", function()
 end)
 
 
+describe("the events of a run that was started", function()
+  local function types_of(run)
+    local types = {}
+    for event in run:events() do types[#types + 1] = event.type end
+    return types
+  end
+
+  local all <const> = { "request", "text", "message", "turn", "done" }
+
+  it("are all there for whoever reads at once, here or in a task spawned next", async(function()
+    local agent = rille.agent { model = S { "a", loop = true } }
+    assert.same(all, types_of(agent:start "x"))
+    local run = agent:start "x"
+    local reader = rille.spawn(types_of, run)
+    assert.equal("a", run:wait().text)
+    assert.same(all, (reader:join()))
+  end))
+
+  it("are all there outside of a task, too", function()
+    local run = rille.agent({ model = S { "a" } }):start "x"
+    local reader = rille.spawn(types_of, run)
+    run:wait()
+    assert.same(all, (reader:join()))
+  end)
+end)
+
+
 describe("an output that is no object", function()
   it("is taken wrapped and bare", function()
     for _, said in ipairs { '{"value":[1,2]}', "[1,2]" } do

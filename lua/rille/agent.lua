@@ -5,6 +5,7 @@
 --- Invariant: a message and the results of its calls enter the transcript as one, so it is sendable always.
 
 local await = require "rille.await"
+local core = require "rille.core"
 local dispatch = require "rille.dispatch"
 local events = require "rille.events"
 local final = require "rille.agent.final"
@@ -59,6 +60,13 @@ local function take_turns(run)
     if done then return final.reply(run) end
   end
   return nil, run.stopping
+end
+
+
+--- The same, once the tasks that were spawned right after the run have begun: a reader in one of them misses nothing.
+local function take_turns_soon(run)
+  core.sleep(0)
+  return take_turns(run)
 end
 
 
@@ -123,7 +131,7 @@ end
 -- ---------------------------------------------------------------- running
 
 --- `inner` is known for the run of an agent that is called as a tool: its limits, the run around it.
-local function start(self, prompt, given, level, inner)
+local function start(self, prompt, given, level, inner, turns)
   given = options.check(given, run_types, "agent:run", level + 1)
   check_shared(given, "agent:run", level + 1)
   if given.transcript ~= nil and not transcripts.is(given.transcript) then
@@ -135,7 +143,7 @@ local function start(self, prompt, given, level, inner)
   if #said == 0 and #transcript == 0 then error("agent:run: a prompt or a transcript expected", level + 1) end
   local own_tools = given.tools and toolset.new(given.tools, "agent:run", level + 1)
   return (runs.start {
-    agent = self, turns = take_turns, given = prompt, prompt = said, transcript = transcript, options = given,
+    agent = self, turns = turns or take_turns, given = prompt, prompt = said, transcript = transcript, options = given,
     own_tools = own_tools, limits = inner and inner.limits, parent = inner and inner.parent,
   })
 end
@@ -157,7 +165,7 @@ end
 ---@param given? table
 ---@return rille.Run    run:wait([seconds]), run:cancel([reason]), run:steer(text), run:events()
 function Agent:start(prompt, given)
-  return (start(self, prompt, given, 2))   -- no tail call: errors count levels
+  return (start(self, prompt, given, 2, nil, take_turns_soon))   -- no tail call: errors count levels
 end
 
 
