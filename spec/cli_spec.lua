@@ -135,6 +135,16 @@ describe("rille SCRIPT", function()
     assert.equal(130, running:wait(5).code)
     assert.equal("rille: cancelled: interrupted\n", running:stderr())
   end))
+
+  it("ends at a request to terminate: at once when the script waits, in some seconds when it spins", async(function()
+    for code, seconds in pairs { ["require('rille').sleep(60)"] = 5, ["while true do end"] = 20 } do
+      local running <close> = program.open { "-e", "print 'up' io.flush() " .. code }
+      assert.equal("up\n", running:read(5))
+      core.uv().kill(running.pid, "sigterm")
+      local exit = assert(running:wait(seconds))
+      assert.same({ code = 130 }, exit)
+    end
+  end))
 end)
 
 

@@ -19,33 +19,26 @@ local function quit()
 end
 
 
---- Calls `cancel` at the first SIGINT or SIGTERM; the second ends the program. The first is waited
---- for with a handler that the system itself takes away: when Lua code spins and the loop does not
---- turn, a second Ctrl-C ends the program all the same.
+--- Calls `cancel` at the first SIGINT (main.c makes one of a SIGTERM); the second ends the program. The
+--- first is waited for with a handler that the system itself takes away: when Lua code spins and the
+--- loop does not turn, a second Ctrl-C ends the program all the same.
 ---@param cancel fun()
 ---@return table guard    to be closed; `guard.hit` says whether the signal came
 function interrupt.guard(cancel)
-  local self = setmetatable({ hit = false, _signals = {} }, Guard)
-  for i, name in ipairs { "sigint", "sigterm" } do
-    local signal = uv.new_signal()
-    uv.signal_start_oneshot(signal, name, function()   -- luv has no method of this name
-      signal:start(name, quit)
-      if self.hit then quit() end
-      self.hit = true
-      cancel()
-    end)
-    signal:unref()
-    self._signals[i] = signal
-  end
+  local self = setmetatable({ hit = false, _signal = uv.new_signal() }, Guard)
+  uv.signal_start_oneshot(self._signal, "sigint", function()   -- luv has no method of this name
+    self._signal:start("sigint", quit)
+    self.hit = true
+    cancel()
+  end)
+  self._signal:unref()
   return self
 end
 
 
---- Gives the signals back to their default.
+--- Gives the signal back to its default.
 function Guard:close()
-  for _, signal in ipairs(self._signals) do
-    if not signal:is_closing() then signal:close() end
-  end
+  if not self._signal:is_closing() then self._signal:close() end
 end
 
 
