@@ -236,6 +236,16 @@ function Exchange:close()
 end
 
 
+--- Gives the exchange up and tells what had arrived until now.
+---@return table? partial    a completion; nil when nothing had, or when the exchange was over
+function Exchange:abort()
+  local partial = not self._outcome and self._transfer and self._transfer:abort() or nil
+  if partial and self._prefix then self._prefix:strip(partial) end
+  self:close()
+  return partial
+end
+
+
 Exchange.__close = Exchange.close
 Exchange.__gc = clear_attempt   -- no clock: the runtime may be closing
 
