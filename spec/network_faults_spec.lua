@@ -13,7 +13,8 @@ local SLOW <const>, GC <const> = os.getenv "RILLE_SLOW", os.getenv "RILLE_GC"
 local SAMPLES <const> = { close = 12, reset = 8, stall = 4 }   -- offsets of each reply
 local LAST_BYTES <const> = 3                                   -- of each reply, always
 local CHUNK <const> = 150                                      -- bytes of an HTTP chunk
-local STALLED <const> = 0.1 * (GC and 10 or 1)                 -- seconds without a byte until a stall is one
+local SANITIZED <const> = (os.getenv "RILLE_PRELOAD" or "") ~= ""
+local STALLED <const> = (GC or SANITIZED) and 1.2 or 0.3       -- seconds without a byte until a stall is one
 local AT_ONCE <const> = 16
 local NEXT_ANSWER <const> = '{"choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"ok"}}]}'
 

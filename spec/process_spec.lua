@@ -40,7 +40,7 @@ local function leaves_nothing(fn)
     run { "true" }
     local before = proc.descriptors() -- what earlier tests left to the collector may go meanwhile
     fn()
-    for _ = 1, 100 do
+    for _ = 1, 1000 do
       collectgarbage()
       rille.sleep(0.01)
       if proc.descriptors() <= before then break end
