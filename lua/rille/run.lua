@@ -94,7 +94,7 @@ local function main(self, turns)
   local ok, reply, trouble = xpcall(turns, failure.traced, self)
   if not ok then reply, trouble = nil, reply end
   if self.stopping then reply, trouble = nil, self.stopping end
-  self:_finish(reply, trouble)
+  self:_finish(reply, trouble and clock.why(self, trouble))
 end
 
 

@@ -30,6 +30,17 @@ function clock.watch(run)
 end
 
 
+--- Why a run ends. What a deadline breaks off in the middle may tell of something else.
+---@param run rille.Run
+---@param trouble rille.Failure
+---@return rille.Failure
+function clock.why(run, trouble)
+  if run.stopping then return trouble end
+  local left, limit = run.limits:seconds_left()
+  return left and left <= 0 and limits.reached("seconds", limit) or trouble
+end
+
+
 --- The run is over but for its last event.
 ---@param run rille.Run
 function clock.release(run)
