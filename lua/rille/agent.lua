@@ -5,7 +5,6 @@
 --- Invariant: a message and the results of its calls enter the transcript as one, so it is sendable always.
 
 local await = require "rille.await"
-local core = require "rille.core"
 local dispatch = require "rille.dispatch"
 local events = require "rille.events"
 local final = require "rille.agent.final"
@@ -18,6 +17,7 @@ local output = require "rille.output"
 local prompts = require "rille.agent.prompt"
 local request = require "rille.agent.request"
 local runs = require "rille.run"
+local time = require "rille.time"
 local toolset = require "rille.agent.toolset"
 local transcripts = require "rille.transcript"
 
@@ -65,7 +65,7 @@ end
 
 --- The same, once the tasks that were spawned right after the run have begun: a reader in one of them misses nothing.
 local function take_turns_soon(run)
-  core.sleep(0)
+  time.sleep(0)
   return take_turns(run)
 end
 
