@@ -277,7 +277,8 @@ static void send_request(struct agent *agent)
 static void begin(struct agent *agent)
 {
     if (left == 0) {
-        running--;
+        if (--running == 0)
+            uv_stop(loop); /* it would first wait for another event */
         return;
     }
     left--;
