@@ -252,11 +252,15 @@ describe("core.sse", function()
       return os.clock() - start
     end
 
-    --- The time for four times the bytes is far from sixteen times the time.
+    --- The time for four times the bytes is far from sixteen times the time, the best of a few tries.
     local function expect_linear(make, size)
-      local small = math.max(seconds(make(1), size), 0.002)
-      local large = seconds(make(4), size)
-      assert(large < small * 10 + 0.05, ("%g s, then %g s for four times as much"):format(small, large))
+      local one, four = make(1), make(4)
+      local small, large
+      for _ = 1, 5 do
+        small, large = math.max(seconds(one, size), 0.002), seconds(four, size)
+        if large < small * 10 + 0.05 then return end
+      end
+      error(("%g s, then %g s for four times as much"):format(small, large))
     end
 
     it("is linear for lines that end with CR", function()
