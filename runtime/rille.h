@@ -1,7 +1,8 @@
 /* rille.h -- agents in a C program: the public face of librille.
  *
  * A runtime belongs to one thread and shares nothing with others. No function here blocks (except
- * rille_exec, which is the `rille` program), exits, prints, or installs a signal handler. Work
+ * rille_exec, which is the `rille` program), exits, prints, or installs a signal handler (but see
+ * rille_options.interrupts). Work
  * happens inside rille_pump only; callbacks are called from there, on the same thread.
  *
  * Text is UTF-8, structured values are JSON text. Arguments are copied. Functions that can fail
