@@ -2,16 +2,16 @@
  *
  * A runtime belongs to one thread and shares nothing with others. No function here blocks (except
  * rille_exec, which is the `rille` program), exits, prints, or installs a signal handler (but see
- * rille_options.interrupts). Work
- * happens inside rille_pump only; callbacks are called from there, on the same thread.
+ * rille_options.interrupts). Work happens inside rille_pump only; callbacks are called from there, on
+ * the same thread.
  *
  * Text is UTF-8, structured values are JSON text. Arguments are copied. Functions that can fail
  * return 0 or a negative enum rille_status (pointers: NULL); rille_error says why in one sentence.
  *
  *     rille *rt = rille_open(NULL);
- *     rille_tool_add(rt, &(rille_tool){.name = "open_door", .description = "Opens a door.",
- *                                      .parameters = PARAMETERS_JSON, .run = open_door, .user =
- * game}); rille_agent *npc = rille_agent_open(rt, "{\"model\":\"…\",\"instructions\":\"…\"}");
+ *     rille_tool door = {.name = "open_door", .run = open_door, .user = game};
+ *     rille_tool_add(rt, &door);
+ *     rille_agent *npc = rille_agent_open(rt, "{\"model\":\"...\",\"instructions\":\"...\"}");
  *     rille_run *run = rille_agent_send(npc, "Who goes there?", on_event, game);
  *     while (game_is_running)
  *         rille_pump(rt, 2000);
