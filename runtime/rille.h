@@ -2,8 +2,8 @@
  *
  * A runtime belongs to one thread and shares nothing with others. No function here blocks (except
  * rille_exec, which is the `rille` program), exits, prints, or installs a signal handler (but see
- * rille_options.interrupts). Work happens inside rille_pump only; callbacks are called from there, on
- * the same thread.
+ * rille_options.interrupts). Work happens inside rille_pump only; callbacks are called from there,
+ * on the same thread.
  *
  * Text is UTF-8, structured values are JSON text. Arguments are copied. Functions that can fail
  * return 0 or a negative enum rille_status (pointers: NULL); rille_error says why in one sentence.
