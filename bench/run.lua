@@ -10,7 +10,7 @@ local BUILD <const>, QUICK <const> = arg[1], arg[2] == "quick"
 local ROUNDS <const> = QUICK and 1 or 5
 local SCALE <const> = QUICK and 0.15 or 1      -- of the conversations
 local NODE_SHARE <const> = 0.5                 -- of the conversations, for a slow client
-local NODE_WARM <const> = QUICK and 50 or 300  -- conversations before it is measured, at least: it compiles as it goes
+local NODE_WARM <const> = QUICK and 150 or 1000   -- requests before it is measured: it compiles as it goes
 local CHUNKS <const> = 20000
 local COLUMNS <const> = { "floor", "rille", "node" }
 
@@ -53,6 +53,13 @@ local clients = {
 }
 
 
+--- Conversations that make up as many requests as it takes Node to get warm; a long stream warms by itself.
+local function warm_up(work)
+  local rounds = math.tointeger(tonumber(work.script:match("^r(%d+)")))
+  return work.chunks and 0 or NODE_WARM // (rounds + 1)
+end
+
+
 --- One client, one workload → its figures.
 local function converse(name, work)
   local share = SCALE * (name == "node" and NODE_SHARE or 1)
@@ -61,7 +68,7 @@ local function converse(name, work)
   add("url", address .. work.script)
   add("at_once", work.at_once or 1)
   add("runs", work.fixed and work.runs or math.max(work.at_once or 1, math.ceil(work.runs * share)))
-  add("warm", work.fixed and 0 or math.max(work.at_once or 1, name == "node" and not work.chunks and NODE_WARM or 2))
+  add("warm", work.fixed and 0 or math.max(work.at_once or 1, 2, name == "node" and warm_up(work) or 0))
   if work.result then add("result", work.result) end
   if work.want and name == "rille" then add("want", work.want) end
   if work.sample then add("sample", 1) end
