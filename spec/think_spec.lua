@@ -128,6 +128,21 @@ describe("the flag think_tags", function()
     assert.equal("<think>hm</think>\n\nFour.", completion.choices[1].message.content)
   end))
 
+  it("holds for what had arrived when the exchange is given up", async(function()
+    local server <close> = raw_server.start(function(connection)
+      connection:send(raw_server.stream_head .. raw_server.chunks(BODY:sub(1, -120), 1000, true))
+      connection:hold()
+    end)
+    local exchange <close> = assert(chat.start {
+      model = "m", stream = true, want = "deltas", messages = core.transcript { { role = "user", content = "q" } },
+      provider = { name = "p", profile = "generic", base_url = server.url .. "/v1", flags = ON },
+    })
+    assert.equal("reasoning", (exchange:next()))
+    local message = exchange:abort().choices[1].message
+    assert.equal("hm", message.reasoning)
+    assert.is_nil(message.content:find("think", 1, true))
+  end))
+
   it("holds for the part that came before a break", async(function()
     local _, last = BODY:find("\n\n", BODY:find("hm</think>", 1, true), true)
     local cut = BODY:sub(1, last)

@@ -240,6 +240,7 @@ end
 ---@return table? partial    a completion; nil when nothing had, or when the exchange was over
 function Exchange:abort()
   local partial = not self._outcome and self._transfer and self._transfer:abort() or nil
+  if partial and self._think then think.strip(partial, {}) end
   if partial and self._prefix then self._prefix:strip(partial) end
   self:close()
   return partial
