@@ -106,9 +106,10 @@ end)
 
 
 describe("a run that is stopped in the middle of an answer", function()
-  --- A server that says "one two …" word by word, for a second or two.
+  --- A server that says "one two …" word by word, for longer than anybody here listens.
   local function slow_server()
-    return assert(rille.mock.serve(S { S.text(("one two three four "):rep(10), { delta = 4, pause = 0.05 }), loop = true }))
+    local slow = { delta = 4, pause = 0.05 * agents.slack }
+    return assert(rille.mock.serve(S { S.text(("one two three four "):rep(10), slow), loop = true }))
   end
 
   --- Waits until something was said, without being a reader: those are served otherwise.
