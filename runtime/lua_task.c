@@ -82,17 +82,39 @@ static int push_unfinished(lua_State *L, enum rl_wake reason)
 }
 
 
+/* The words of a raised value that is no failure, as failure.from of lua/rille/failure.lua finds
+ * them: an address would tell nobody anything. Pushes them. */
+static const char *push_words(lua_State *L, int value)
+{
+    if (lua_isnil(L, value))
+        return lua_pushliteral(L, "unknown error");
+    if (lua_isstring(L, value) || luaL_getmetafield(L, value, "__tostring") != LUA_TNIL)
+        return luaL_tolstring(L, value, NULL);
+    if (lua_istable(L, value)) {
+        lua_pushliteral(L, "message");
+        if (lua_rawget(L, value) == LUA_TSTRING)
+            return lua_tostring(L, -1);
+    }
+    return lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, value));
+}
+
+
 /* The value that was raised and the traceback above it -> nil, failure. */
 static int push_raised(lua_State *L)
 {
-    lua_insert(L, -2); /* traceback, value */
+    int traceback = lua_gettop(L), value = traceback - 1;
     lua_pushnil(L);
-    lua_insert(L, -2);
-    if (rl_is_failure(L, -1))
+    if (rl_is_failure(L, value)) {
+        lua_pushvalue(L, value);
         return 2;
-    rl_new_failure(L, "internal", luaL_tolstring(L, -1, NULL));
-    lua_pushvalue(L, -5);
+    }
+    rl_new_failure(L, "internal", push_words(L, value));
+    lua_pushvalue(L, traceback);
     lua_setfield(L, -2, "traceback");
+    if (lua_istable(L, value)) {
+        lua_pushvalue(L, value);
+        lua_setfield(L, -2, "detail");
+    }
     lua_pushnil(L);
     lua_insert(L, -2);
     return 2;

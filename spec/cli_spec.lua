@@ -108,9 +108,12 @@ describe("rille SCRIPT", function()
   end))
 
   it("shows a traceback only for RILLE_LOG=debug", async(function()
-    local text = "local function deep() error 'x' end\ndeep()"
-    assert.falsy(run_script(text).stderr:find "traceback")
-    assert.truthy(run_script(text, { env = { RILLE_LOG = "debug" } }).stderr:find "stack traceback")
+    for _, raised in ipairs { "'x'", "{ 1 }", "require('rille.failure').new('timeout', 'late')" } do
+      local text = ("local function deep() error(%s) end\nlocal function outer() deep() end outer()"):format(raised)
+      assert.falsy(run_script(text).stderr:find "traceback")
+      local told = run_script(text, { env = { RILLE_LOG = "debug" } }).stderr
+      assert.truthy(told:find "stack traceback:\n[^\n]*'error'\n[^\n]*:1: in upvalue 'deep'\n[^\n]*'outer'", told)
+    end
   end))
 
   it("maps an uncaught failure to the exit status", async(function()

@@ -121,7 +121,27 @@ describe("failure.from", function()
     assert.equal("no such city", failure.from({ message = "no such city", code = 7 }).message)
     local object = setmetatable({ message = "x" }, { __tostring = function() return "mine" end })
     assert.equal("mine", failure.from(object).message)
-    assert.matches("^table: ", failure.from({ message = 5 }).message)
+    assert.equal("5", failure.from(5).message)
+  end)
+
+  it("says what was raised rather than its address when there are no words, in a task, too", function()
+    for _, wordless in ipairs { { message = 5 }, print, true } do
+      local said <const> = ("(error object is a %s value)"):format(type(wordless))
+      assert.equal(said, failure.from(wordless).message)
+      local _, made = core.spawn(function() error(wordless) end):join()
+      assert.equal(said, made.message)
+      assert.equal(type(wordless) == "table" and wordless or nil, made.detail)
+    end
+  end)
+
+  it("finds the same words for what a task raised", function()
+    local object = setmetatable({}, { __tostring = function() return "mine" end })
+    for _, raised in ipairs { { message = "no such city" }, object, "text", 7 } do
+      local _, made = core.spawn(function() error(raised, 0) end):join()
+      assert.equal(failure.from(raised).message, made.message)
+    end
+    local _, made = core.spawn(function() error() end):join()
+    assert.equal("internal: unknown error", tostring(made))
   end)
 
   it("returns a failure as it is", function()

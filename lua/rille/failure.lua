@@ -78,14 +78,15 @@ function failure.is(value)
 end
 
 
---- What a raised value says: an error object of somebody else's has its words in `message`, as a rule.
+--- What a raised value says: an error object of somebody else's has its words in `message`, as a rule. An address
+--- would tell nobody anything.
 local function words_of(value)
   if value == nil then return "unknown error" end
-  if type(value) == "table" and type(value.message) == "string" then
-    local mine = getmetatable(value)
-    if type(mine) ~= "table" or not mine.__tostring then return value.message end
-  end
-  return tostring(value)
+  if type(value) == "string" or type(value) == "number" then return tostring(value) end
+  local mine = getmetatable(value)
+  if type(mine) == "table" and mine.__tostring then return tostring(value) end
+  if type(value) == "table" and type(value.message) == "string" then return value.message end
+  return ("(error object is a %s value)"):format(type(value))
 end
 
 

@@ -48,8 +48,8 @@ function loader.value(path)
   local chunk
   chunk, problem = loader.compile(text, "@" .. path)
   if not chunk then return nil, problem end
-  local ok, value = pcall(chunk, path)
-  if not ok then return nil, failure.from(value) end
+  local ok, value = xpcall(chunk, failure.traced, path)
+  if not ok then return nil, value end
   if value == nil then return nil, failure.new("internal", path .. ": returns nothing") end
   return value
 end

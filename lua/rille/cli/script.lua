@@ -4,6 +4,7 @@
 --- of its failure, after one line.
 
 local core = require "rille.core"
+local failure = require "rille.failure"
 local interrupt = require "rille.cli.interrupt"
 local loader = require "rille.cli.load"
 local status = require "rille.cli.status"
@@ -21,10 +22,24 @@ local function shifted(words, at)
 end
 
 
+--- A failure says enough for a person; whoever debugs wants to know where it was raised, too.
+local function located(problem)
+  if not failure.is(problem) then return failure.traced(problem) end
+  problem.traceback = problem.traceback or debug.traceback(problem.message, 2)
+  return problem
+end
+
+
+local function run_located(chunk, ...)
+  local ok, problem = xpcall(chunk, located, ...)
+  if not ok then error(problem, 0) end
+end
+
+
 --- Runs a chunk, then waits for the tasks it started and left. What is spawned below this task ends
 --- with it.
 local function run_all(chunk, ...)
-  local task = core.spawn(chunk, ...)
+  local task = os.getenv "RILLE_LOG" == "debug" and core.spawn(run_located, chunk, ...) or core.spawn(chunk, ...)
   local _, problem = task:join()
   if task:status() ~= "done" then return nil, problem end
   core.childless()
