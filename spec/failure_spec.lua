@@ -136,9 +136,9 @@ describe("failure.from", function()
 
   it("finds the same words for what a task raised", function()
     local object = setmetatable({}, { __tostring = function() return "mine" end })
-    for _, raised in ipairs { { message = "no such city" }, object, "text", 7 } do
-      local _, made = core.spawn(function() error(raised, 0) end):join()
-      assert.equal(failure.from(raised).message, made.message)
+    for _, thrown in ipairs { { message = "no such city" }, object, "text", 7 } do
+      local _, made = core.spawn(function() error(thrown, 0) end):join()
+      assert.equal(failure.from(thrown).message, made.message)
     end
     local _, made = core.spawn(function() error() end):join()
     assert.equal("internal: unknown error", tostring(made))
