@@ -296,8 +296,8 @@ describe("chat.start", function()
     end)
 
     it("has a message where the server sent none", function()
-      assert.equal("HTTP 503 Service Unavailable", refused({ status = 503 }).message)
-      assert.equal("HTTP 418", refused({ status = 418 }).message)
+      assert.equal("HTTP 503 Service Unavailable; from http://localhost:9/v1", refused({ status = 503 }).message)
+      assert.equal("HTTP 418; from http://localhost:9/v1", refused({ status = 418 }).message)
     end)
 
     it("keeps the part that came", function()

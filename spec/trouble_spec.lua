@@ -151,7 +151,7 @@ describe("rille.chat.trouble", function()
   it("says in words what has none", function()
     assert.equal("the response holds no answer", of({ kind = "empty_response" }).message)
     assert.equal("the answer broke off before its end", of({ kind = "incomplete_stream" }).message)
-    assert.equal("HTTP 429 Too Many Requests", of({ kind = "http_error", status = 429 }).message)
+    assert.equal("HTTP 429 Too Many Requests; from http://h/api", of({ kind = "http_error", status = 429 }).message)
     assert.equal("strange", of({ kind = "strange" }).message)
   end)
 
@@ -161,6 +161,17 @@ describe("rille.chat.trouble", function()
     assert.truthy(problem.message:find("http://h/api", 1, true))
     assert.truthy(problem.message:find("/v1", 1, true))
     assert.is_nil(of({ kind = "http_error", status = 404, message = "x" }).message:find("/v1", 1, true))
+  end)
+
+  it("says who answered where no API did: text, a page or nothing", function()
+    local answers = {
+      [{ kind = "bad_body", status = 200, message = '{"a":' }] = 'the response is not JSON: {"a":; from http://h/api',
+      [{ kind = "bad_body", status = 200 }] = "the response is not JSON; from http://h/api",
+      [{ kind = "http_error", status = 501, message = "Not here" }] = "Not here; from http://h/api",
+      [{ kind = "http_error", status = 400, message = "no", detail = {} }] = "no",
+      [{ kind = "stream_error", message = "no" }] = "no",
+    }
+    for reply, said in pairs(answers) do assert.equal(said, of(reply).message) end
   end)
 
   it("keeps the error as it was received", function()
@@ -188,6 +199,6 @@ describe("rille.chat.trouble", function()
   it("lets no secret through", function()
     log.secret("sk-trouble-secret")
     local problem = of { kind = "http_error", status = 401, message = "bad key sk-trouble-secret!" }
-    assert.equal("bad key [secret]!", problem.message)
+    assert.equal("bad key [secret]!; from http://h/api", problem.message)
   end)
 end)

@@ -54,7 +54,7 @@ local KIND_TEXT <const> = {
   empty_response = "the response holds no answer",
   incomplete_stream = "the answer broke off before its end",
   bad_chunk = "a part of the stream cannot be read",
-  bad_body = "the response cannot be read",
+  bad_body = "the response is not JSON",
 }
 local STATUS_TEXT <const> = {
   [400] = "Bad Request", [401] = "Unauthorized", [402] = "Payment Required", [403] = "Forbidden",
@@ -104,15 +104,31 @@ local function hint_of(reply, headers)
 end
 
 
-local function message_of(reply, hint, profile)
-  local message = reply.message
-  if type(message) ~= "string" or message == "" then
-    local status = reply.status
-    message = status and ("HTTP %d %s"):format(status, STATUS_TEXT[status] or "")
-      or KIND_TEXT[reply.kind] or tostring(reply.kind)
+--- Text or a page in place of an API's answer: whoever is at that address may not be the server that was meant.
+local function is_foreign(reply)
+  return reply.detail == nil and (reply.kind == "http_error" or reply.kind == "bad_body")
+end
+
+
+local function words_of(reply, hint)
+  local message = type(reply.message) == "string" and reply.message:gsub("%s+$", "") or ""
+  local status = reply.status
+  if message == "" then
+    if not status or reply.kind == "bad_body" then return KIND_TEXT[reply.kind] or tostring(reply.kind) end
+    return "HTTP " .. status .. (STATUS_TEXT[status] and " " .. STATUS_TEXT[status] or "")
   end
-  message = message:gsub("%s+$", "")
-  if hint then message = ("%s; %s It is %s"):format(message, hint, profile.base_url) end
+  if reply.kind == "bad_body" and not hint then return KIND_TEXT.bad_body .. ": " .. message end
+  return message
+end
+
+
+local function message_of(reply, hint, profile)
+  local message = words_of(reply, hint)
+  if hint then
+    message = ("%s; %s It is %s"):format(message, hint, profile.base_url)
+  elseif is_foreign(reply) then
+    message = ("%s; from %s"):format(message, profile.base_url)
+  end
   return log.redact(message)
 end
 
