@@ -6,6 +6,7 @@
  */
 #include "rille.h"
 
+#include "blocks.h"
 #include "lua_core.h"
 #include "lua_embed.h"
 #include "shield.h"
@@ -42,9 +43,10 @@ struct rille {
     lua_State *L;
     struct rl_engine *engine;
     rille_options options;
-    size_t memory; /* bytes that Lua holds */
-    int depth;     /* callbacks and pumps on the C stack */
-    bool closing;  /* rille_close was called from a callback */
+    struct rl_blocks blocks; /* unless the host allocates */
+    size_t memory;           /* bytes that Lua holds */
+    int depth;               /* callbacks and pumps on the C stack */
+    bool closing;            /* rille_close was called from a callback */
     struct tool *tools;
     struct rille_agent *agents;
     struct rille_run *runs;
@@ -54,15 +56,6 @@ struct rille {
 
 
 /* ------------------------------------------------------------------ memory, errors, log */
-
-static void *allocate_by_default(void *ptr, size_t new_size)
-{
-    if (new_size > 0)
-        return realloc(ptr, new_size);
-    free(ptr);
-    return NULL;
-}
-
 
 /* Lua's allocator: counts, and holds the ceiling. */
 static void *allocate(void *user, void *ptr, size_t old_size, size_t new_size)
@@ -74,7 +67,7 @@ static void *allocate(void *user, void *ptr, size_t old_size, size_t new_size)
         return NULL;
     void *memory = rt->options.allocate != NULL
                        ? rt->options.allocate(rt->options.allocate_user, ptr, before, new_size)
-                       : allocate_by_default(ptr, new_size);
+                       : rl_blocks_resize(&rt->blocks, ptr, before, new_size);
     if (memory != NULL || new_size == 0)
         rt->memory += new_size - before;
     return memory;
@@ -215,6 +208,7 @@ struct rille *rille_open(const rille_options *options)
         rt->options = *options;
     rt->L = lua_newstate(allocate, rt);
     if (rt->L == NULL) {
+        rl_blocks_close(&rt->blocks);
         free(rt);
         return NULL;
     }
@@ -273,6 +267,7 @@ void rille_close(struct rille *rt)
     if (rt->depth > 0) /* from a callback: the pump does it */
         return;
     lua_close(rt->L);
+    rl_blocks_close(&rt->blocks);
     free_lists(rt);
     free(rt);
 }

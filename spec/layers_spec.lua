@@ -7,7 +7,7 @@ local source = require "spec.support.source"
 local c_rooms <const> = {
   main = "program", rille = "host", module = "seam",
   task = "engine", wait = "engine", stop = "engine", engine = "engine", shield = "engine", interrupt = "engine", sandbox = "engine",
-  buf = "base", err = "base",
+  buf = "base", err = "base", blocks = "base",
 }
 
 local c_below <const> = {
