@@ -2,7 +2,7 @@
 ---
 --- Runs with the program itself: rille run.lua BUILD_DIRECTORY [quick]. Every figure is the median of rounds in which the clients take
 --- turns against the same server, so that ratios hold on a busy machine, too. Nothing is asserted.
---- What each row means stands in docs/performance.md.
+--- What the rows mean stands in docs/numbers.md.
 
 local rille = require "rille"
 
@@ -244,6 +244,16 @@ local function crowds()
 end
 
 
+--- What a timeout costs the tool that it watches: the floor is the same work in a plain task.
+local function watching()
+  for line in run({ BUILD .. "/rille", "bench/watched.lua", QUICK and 3 or 9 }):gmatch("[^\n]+") do
+    local found = figures(line)
+    print_values(("g. a tool that works with %s, watched by its timeout: CPU ms"):format(found.name),
+      { floor = found.unwatched_us / 1000, rille = found.watched_us / 1000 })
+  end
+end
+
+
 print_head()
 if not clients.node then print("(node is not there: no peer)") end
 start()
@@ -251,3 +261,4 @@ requests()
 streams(parsers())
 history()
 crowds()
+watching()

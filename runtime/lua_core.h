@@ -57,6 +57,7 @@ struct rl_engine *rl_core_engine(lua_State *L);
 int rl_load_library(lua_State *L, const char *name);
 
 int rl_open_task(lua_State *L);
+int rl_open_coroutine(lua_State *L);
 int rl_open_json(lua_State *L);
 int rl_open_transcript(lua_State *L);
 int rl_open_http(lua_State *L);

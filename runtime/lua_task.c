@@ -169,20 +169,6 @@ static int l_deadline(lua_State *L)
 }
 
 
-/* watched = core.switch([coroutine]): it, or the calling one, runs from now on in the running task;
- * false: no deadline is watched, nobody has to be told */
-static int l_switch(lua_State *L)
-{
-    lua_settop(L, 1);
-    if (lua_isnil(L, 1)) {
-        lua_pushthread(L);
-        lua_replace(L, 1);
-    }
-    lua_pushboolean(L, rl_task_switch(L, rl_engine_of(L), 1));
-    return 1;
-}
-
-
 /* name = task:status() */
 static int l_status(lua_State *L)
 {
@@ -302,9 +288,8 @@ static int l_wait(lua_State *L)
 
 
 static const luaL_Reg functions[] = {
-    {"spawn", l_spawn}, {"running", l_running}, {"sleep", l_sleep},   {"now", l_now},
-    {"run", l_run},     {"op", l_op},           {"switch", l_switch}, {"childless", l_childless},
-    {NULL, NULL},
+    {"spawn", l_spawn}, {"running", l_running}, {"sleep", l_sleep},         {"now", l_now},
+    {"run", l_run},     {"op", l_op},           {"childless", l_childless}, {NULL, NULL},
 };
 
 static const luaL_Reg task_methods[] = {

@@ -134,15 +134,17 @@ static void on_strike(lua_State *L, void *owner)
 }
 
 
-bool rl_task_switch(lua_State *L, struct rl_engine *engine, int to)
+bool rl_task_is_watched(const struct rl_engine *engine)
 {
-    lua_State *coroutine = lua_tothread(L, to);
-    if (engine->interrupt == NULL || coroutine == NULL ||
-        rl_interrupt_running(engine->interrupt) == NULL)
+    return engine->interrupt != NULL && rl_interrupt_running(engine->interrupt) != NULL;
+}
+
+
+bool rl_task_switch(struct rl_engine *engine, lua_State *to)
+{
+    if (!rl_task_is_watched(engine))
         return false;
-    lua_pushvalue(L, to);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, engine->interrupt); /* keeps it alive while it is watched */
-    rl_interrupt_switch(engine->interrupt, coroutine);
+    rl_interrupt_switch(engine->interrupt, to);
     return true;
 }
 

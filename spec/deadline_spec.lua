@@ -1,5 +1,4 @@
 local core = require "rille.core"
-require "rille.coroutine"
 
 local function late()
   return setmetatable({ code = "timeout", message = "ran too long" }, core.failure_metatable)
@@ -157,33 +156,88 @@ describe("task:deadline", function()
   end))
 end)
 
-describe("rille.coroutine", function()
-  it("keeps the behaviour of coroutine.wrap", function()
-    local produce = coroutine.wrap(function(a) local b = coroutine.yield(a + 1) return b * 2, "end" end)
-    assert.equal(2, produce(1))
-    assert.same({ 10, "end" }, { produce(5) })
-    assert.has_error(produce, "cannot resume dead coroutine")
-    local ok, message = pcall(coroutine.wrap(function() error("boom") end))
-    assert.is_false(ok)
-    assert.matches("boom$", message)
-    local thrown = {}
-    local _, err = pcall(coroutine.wrap(function() error(thrown) end))
-    assert.equal(thrown, err)
-  end)
+--- Runs `fn` in a task, with a deadline far away or without one.
+local function in_task(has_deadline, fn)
+  local task = core.spawn(fn)
+  if has_deadline then task:deadline(60, late()) end
+  local _, failure = task:join()
+  if failure then error(failure.message .. "\n" .. tostring(failure.traceback), 0) end
+end
 
-  it("keeps the behaviour of coroutine.resume", function()
-    local thread = coroutine.create(function(...) return select("#", ...), ... end)
-    assert.same({ true, 2, 1, nil, n = 4 }, table.pack(coroutine.resume(thread, 1, nil)))
-    assert.same({ false, "cannot resume dead coroutine" }, { coroutine.resume(thread) })
-    assert.has_error(function() coroutine.resume(42) end)
-  end)
+for _, has_deadline in ipairs { false, true } do
+  describe("a script's own coroutine " .. (has_deadline and "under a deadline" or "without one"), function()
+    local function check(name, fn)
+      it(name, async(function() in_task(has_deadline, fn) end))
+    end
 
-  it("closes what a failed coroutine has to close", function()
-    local closed
-    pcall(coroutine.wrap(function()
-      local _guard <close> = setmetatable({}, { __close = function() closed = true end })
-      error("out")
-    end))
-    assert.is_true(closed)
+    check("is wrapped as the manual says", function()
+      local produce = coroutine.wrap(function(a) local b = coroutine.yield(a + 1) return b * 2, "end" end)
+      assert.equal(2, produce(1))
+      assert.same({ 10, "end" }, { produce(5) })
+      assert.has_error(produce, "cannot resume dead coroutine")
+      local ok, message = pcall(coroutine.wrap(function() error("boom") end))
+      assert.is_false(ok)
+      assert.matches("boom$", message)
+      local thrown = {}
+      local _, err = pcall(coroutine.wrap(function() error(thrown) end))
+      assert.equal(thrown, err)
+      assert.has_error(function() coroutine.wrap(42) end)
+    end)
+
+    check("says where a wrapped one failed, inside and at its caller", function()
+      local fail = coroutine.wrap(function() error("boom") end)
+      local _, message = pcall(function() local _ = fail() .. "" end)
+      assert.matches("^[^:]*deadline_spec.lua:%d+: [^:]*deadline_spec.lua:%d+: boom$", message)
+    end)
+
+    check("takes and gives any number of values", function()
+      local echo = coroutine.wrap(function(...)
+        local given = table.pack(...)
+        while true do given = table.pack(coroutine.yield(table.unpack(given, 1, given.n))) end
+      end)
+      for _, n in ipairs { 0, 1, 2, 7, 200 } do
+        local given = {}
+        for i = 1, n do given[i] = i % 3 > 0 and i or nil end
+        assert.same(table.pack(table.unpack(given, 1, n)), table.pack(echo(table.unpack(given, 1, n))))
+      end
+    end)
+
+    check("is resumed as the manual says", function()
+      local thread = coroutine.create(function(...) return select("#", ...), ... end)
+      assert.same({ true, 2, 1, nil, n = 4 }, table.pack(coroutine.resume(thread, 1, nil)))
+      assert.same({ false, "cannot resume dead coroutine" }, { coroutine.resume(thread) })
+      assert.has_error(function() coroutine.resume(42) end)
+      local self = coroutine.running()
+      assert.same({ false, "cannot resume non-suspended coroutine" }, { coroutine.resume(self) })
+    end)
+
+    check("is closed as the manual says", function()
+      local closed = 0
+      local guard <const> = { __close = function() closed = closed + 1 end }
+      local thread = coroutine.create(function()
+        local _guard <close> = setmetatable({}, guard)
+        coroutine.yield()
+      end)
+      coroutine.resume(thread)
+      assert.is_true(coroutine.close(thread))
+      assert.is_true(coroutine.close(thread))
+      assert.is_true(coroutine.close(coroutine.create(print)))
+      assert.has_error(function() coroutine.close(coroutine.running()) end)
+      assert.has_error(function() coroutine.close(42) end)
+      pcall(coroutine.wrap(function()
+        local _guard <close> = setmetatable({}, guard)
+        error("out")
+      end))
+      assert.equal(2, closed)
+    end)
+
+    check("tells the error of what it had to close", function()
+      local function fail()
+        local _guard <close> = setmetatable({}, { __close = function() error("closing", 0) end })
+        error("out", 0)
+      end
+      local _, message = pcall(coroutine.wrap(fail))
+      assert.matches("closing$", message)
+    end)
   end)
-end)
+end

@@ -56,7 +56,7 @@ local function observed(options, prompt)
     events = joined(events), text = end_of.text, finish_reason = end_of.finish_reason,
     tokens = end_of.usage.total_tokens, requests = end_of.usage.requests, turns = #end_of.turns,
     messages = end_of.transcript:messages(), code = problem and problem.code, status = problem and problem.status,
-    message = problem and problem.message,
+    message = problem and problem.message:gsub("; from http%S+$", ""),   -- a script in process has no address
   }
 end
 

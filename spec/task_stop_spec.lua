@@ -1,6 +1,5 @@
 --- Stop really stops: whatever a task does, and wherever it waits.
 local core = require "rille.core"
-require "rille.coroutine"
 
 local CHAIN <const> = os.getenv "RILLE_GC" and 500 or 100000   -- tasks; fewer where the collector is aggressive
 

@@ -10,7 +10,6 @@ local await = require "rille.await"
 local failure = require "rille.failure"
 local options = require "rille.options"
 local time = require "rille.time"
-require "rille.coroutine"   -- so that a deadline finds the coroutine that runs
 
 local task = {}
 

@@ -53,10 +53,6 @@ function Task:status() end
 ---@return rille.Task?
 function Task:parent() end
 
---- Says that a coroutine of the script's own runs from now on (coroutine.lua), so that deadlines reach it.
----@param coroutine? thread   default: the calling one
----@return boolean watched    false: no deadline is watched, so nobody has to be told
-function core.switch(coroutine) end
 
 ---@async
 ---@param seconds number

@@ -126,7 +126,7 @@ local function message_of(reply, hint, profile)
   local message = words_of(reply, hint)
   if hint then
     message = ("%s; %s It is %s"):format(message, hint, profile.base_url)
-  elseif is_foreign(reply) then
+  elseif is_foreign(reply) and profile.base_url:find("^https?:") then
     message = ("%s; from %s"):format(message, profile.base_url)
   end
   return log.redact(message)

@@ -12,7 +12,6 @@ local log = require "rille.log"
 local nesting = require "rille.agent.nesting"
 local result = require "rille.dispatch.result"
 local time = require "rille.time"
-require "rille.coroutine"   -- so that a deadline finds the coroutine that runs
 
 local worker = {}
 
