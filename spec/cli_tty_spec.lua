@@ -86,6 +86,43 @@ describe("rille at a terminal", function()
       assert.equal(0, other:wait(5).code)
     end))
 
+  on_tty("asks about one call at a time", serving(
+    script { script.calls { { "risky", { path = "a" } }, { "risky", { path = "b" } }, { "risky", { path = "c" } } },
+      function(request)
+        local said = {}
+        for i = 3, 1, -1 do said[i] = request.messages[#request.messages - 3 + i].content end
+        return table.concat(said, ", ")
+      end }, function(server, directory)
+      local tool = directory.file("risky.lua", risky_tool)
+      local running <close> = open({ "ask", "-T", tool, "go" }, server)
+      for _, answer in ipairs { "a:y", "b:n", "c:y" } do
+        local name <const>, word <const> = answer:match "(.):(.)"
+        local asked = expect(running, ([[Allow risky {"path":"%s"}? [y/N] ]]):format(name))
+        core.sleep(0.05)   -- time enough for another question
+        assert.equal(1, select(2, asked:gsub("Allow", "")), asked)
+        assert.falsy((unread[running] or ""):find "Allow")
+        running:write(word .. "\n")
+      end
+      expect(running, "removed a, Error: denied: the user said no, removed c")
+      assert.equal(0, running:wait(5).code)
+    end))
+
+  on_tty("says which agent wants a call, when it is one within another", serving(
+    script { script.call("helper", { prompt = "go" }), script.call("risky", { path = "x" }), "ok", "done" },
+    function(server, directory)
+      directory.file("risky.lua", risky_tool)
+      local agent = directory.file("team.lua", ([[
+        local rille = require "rille"
+        local helper = rille.agent { name = "help\27er", tools = { dofile "%s/risky.lua" } }
+        return rille.agent { name = "boss", tools = { helper:as_tool { name = "helper" } } }
+      ]]):format(directory.path))
+      local running <close> = open({ "ask", "-a", agent, "go" }, server)
+      expect(running, [[Allow risky {"path":"x"} for boss > help\x1ber? [y/N] ]])
+      running:write "y\n"
+      expect(running, "done")
+      assert.equal(0, running:wait(5).code)
+    end))
+
   on_tty("colours traces, but not with --no-color", serving(
     script { script.call("risky", { path = "x" }), "done.", loop = true }, function(server, directory)
       local tool = directory.file("risky.lua", risky_tool)

@@ -10,6 +10,7 @@ local time = require "rille.time"
 ---@field value any                      what the caller of the run passed
 ---@field call {id: string, name: string, arguments: table|string}
 ---@field agent rille.Agent
+---@field path string[]                  names of agents from the outermost inwards to this one
 ---@field transcript rille.Transcript    as it was before this turn
 local Context = {}
 Context.__index = Context
@@ -22,7 +23,7 @@ local context = {}
 ---@return rille.Context
 function context.new(run, record)
   local self = setmetatable({
-    value = run.value, agent = run.agent, transcript = run.transcript, _run = run, _record = record,
+    value = run.value, agent = run.agent, path = run.bus.path, transcript = run.transcript, _run = run, _record = record,
   }, Context)
   self.call = self:shown_call()
   return self
