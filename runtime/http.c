@@ -32,7 +32,7 @@ static CURLcode dress(struct rl_http *http, const struct rl_http_request *reques
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, http);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, http);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->err.message);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, http->headers);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, &http->fields->list[0]);
     return rl_http_set_request(easy, request);
 }
 
@@ -43,7 +43,7 @@ static void free_http(struct rl_http *http)
     if (http == NULL)
         return;
     curl_easy_cleanup(http->easy);
-    free(http->headers);
+    rl_http_fields_unref(http->fields);
     free(http);
 }
 
@@ -56,10 +56,12 @@ static struct rl_http *new_http(struct rl_http_pool *pool, const struct rl_http_
     http->easy = rl_http_spares_take(&pool->spares);
     if (http->easy == NULL)
         http->easy = new_easy(pool);
-    http->headers = rl_http_header_list(request);
+    http->fields = request->fields != NULL
+                       ? rl_http_fields_share(request->fields)
+                       : rl_http_fields_new(request->headers, request->header_count);
     http->pool = pool;
     http->plain = request->ca_file == NULL;
-    if (http->easy != NULL && http->headers != NULL && dress(http, request) == CURLE_OK)
+    if (http->easy != NULL && http->fields != NULL && dress(http, request) == CURLE_OK)
         return http;
     free_http(http);
     return NULL;

@@ -33,11 +33,11 @@ static const char *const own_fields[] = {"Expect:", "Accept-Encoding:", "Content
 enum { OWN_FIELDS = sizeof(own_fields) / sizeof(*own_fields) };
 
 
-static bool has_field(const struct rl_http_request *request, const char *name_and_colon)
+static bool has_field(const char *const *lines, size_t count, const char *name_and_colon)
 {
     size_t len = strlen(name_and_colon);
-    for (size_t i = 0; i < request->header_count; i++)
-        if (strncasecmp(request->headers[i], name_and_colon, len) == 0)
+    for (size_t i = 0; i < count; i++)
+        if (strncasecmp(lines[i], name_and_colon, len) == 0)
             return true;
     return false;
 }
@@ -60,31 +60,52 @@ static char *copy_line(char *to, const char *line, bool ours)
 }
 
 
-struct curl_slist *rl_http_header_list(const struct rl_http_request *request)
+static size_t sum_of_lines(const char *const *lines, size_t count)
 {
-    size_t count = request->header_count + OWN_FIELDS;
-    size_t size = count * sizeof(struct curl_slist);
-    for (size_t i = 0; i < request->header_count; i++)
-        size += strlen(request->headers[i]) + 1;
-    for (size_t i = 0; i < OWN_FIELDS; i++)
-        size += strlen(own_fields[i]) + 1;
-    struct curl_slist *nodes = malloc(size);
-    if (nodes == NULL)
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        size += strlen(lines[i]) + 1;
+    return size;
+}
+
+
+struct rl_http_fields *rl_http_fields_new(const char *const *lines, size_t line_count)
+{
+    size_t count = line_count + OWN_FIELDS;
+    size_t list_size = count * sizeof(struct curl_slist);
+    size_t size = sum_of_lines(lines, line_count) + sum_of_lines(own_fields, OWN_FIELDS);
+    struct rl_http_fields *fields = malloc(sizeof(*fields) + list_size + size);
+    if (fields == NULL)
         return NULL;
-    char *text = (char *)(nodes + count);
+    fields->refs = 1;
+    char *text = (char *)(fields->list + count);
     size_t used = 0;
     for (size_t i = 0; i < count; i++) {
-        bool ours = i >= request->header_count;
-        const char *line = ours ? own_fields[i - request->header_count] : request->headers[i];
-        if (ours && has_field(request, line))
+        bool ours = i >= line_count;
+        const char *line = ours ? own_fields[i - line_count] : lines[i];
+        if (ours && has_field(lines, line_count, line))
             continue;
-        nodes[used] = (struct curl_slist){text, NULL};
+        fields->list[used] = (struct curl_slist){text, NULL};
         text = copy_line(text, line, ours);
         if (used > 0)
-            nodes[used - 1].next = &nodes[used];
+            fields->list[used - 1].next = &fields->list[used];
         used++;
     }
-    return nodes;
+    return fields;
+}
+
+
+struct rl_http_fields *rl_http_fields_share(struct rl_http_fields *fields)
+{
+    fields->refs++;
+    return fields;
+}
+
+
+void rl_http_fields_unref(struct rl_http_fields *fields)
+{
+    if (fields != NULL && --fields->refs == 0)
+        free(fields);
 }
 
 

@@ -11,9 +11,12 @@
  * HTTP/2 where TLS offers it, bodies decoded though nobody asked for compression. */
 void rl_http_set_house_rules(CURL *easy);
 
-/* The list for CURLOPT_HTTPHEADER, as one block to be freed with free(); NULL without memory.
- * Besides the caller's lines it tells libcurl to leave out fields of its own. */
-struct curl_slist *rl_http_header_list(const struct rl_http_request *request);
+/* One block: the list for CURLOPT_HTTPHEADER, and behind it the lines. Besides the caller's it
+ * tells libcurl to leave out fields of its own. */
+struct rl_http_fields {
+    size_t refs;
+    struct curl_slist list[];
+};
 
 /* Sets all that differs between requests, so that an easy handle is used again without a reset. The
  * body is not copied: it stays where it is until the transfer has ended. */

@@ -60,7 +60,7 @@ void rl_http_finish(struct rl_http *http, const struct rl_err *err)
         rl_http_spares_keep(&http->pool->spares, http->easy);
     else
         curl_easy_cleanup(http->easy);
-    free(http->headers);
+    rl_http_fields_unref(http->fields);
     rl_http_body_free(&http->body);
     uv_close((uv_handle_t *)&http->timer, on_closed);
     tell(http, err);

@@ -25,9 +25,9 @@ struct rl_http {
     struct rl_http *next, *prev; /* in pool->running */
     CURL *easy;
     struct rl_shard *shard;
-    struct curl_slist *headers; /* one block */
-    struct rl_http_body body;   /* bytes NULL: none, or sent and freed */
-    curl_off_t uploaded;        /* of the body, when we looked last */
+    struct rl_http_fields *fields;
+    struct rl_http_body body; /* bytes NULL: none, or sent and freed */
+    curl_off_t uploaded;      /* of the body, when we looked last */
     bool looked;
     bool plain; /* can another transfer have the easy handle? */
 

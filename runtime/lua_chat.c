@@ -1,12 +1,13 @@
 /* lua_chat.c -- walk 3 and 8: core.chat, one completion request that Lua starts
  * and pulls from.
  *
- * Down: options are read, the body is joined from bytes that stand already, the
- * task parks. Up: callbacks only wake; the reply becomes Lua values in the
+ * Down: the body is joined from bytes that stand already (lua_chat_plan.h, transcript.h), the task
+ * parks. Up: callbacks only wake; the reply becomes Lua values in the
  * continuations, and when nobody wants to see tokens none are made.
  */
 #include "chat.h"
 #include "lua_chat_body.h"
+#include "lua_chat_plan.h"
 #include "lua_core.h"
 #include "lua_http_options.h"
 #include "lua_json.h"
@@ -35,46 +36,6 @@ static void on_change(void *owner)
         rl_op_complete(&handle->part);
     if (handle->chat.ended)
         rl_op_complete(&handle->ended);
-}
-
-
-/* ------------------------------------------------------------------ options */
-
-struct options {
-    struct rl_http_options http;
-    struct rl_text head, opening, tail, key, want;
-    int messages, canned; /* present? */
-    bool stream;          /* the answer is believed whatever it is: this is for the reader
-                             only */
-    bool cumulative;
-    int64_t n;
-};
-
-static const struct rl_opt option_rows[] = {
-    {"url", RL_OPT_STRING, offsetof(struct options, http.url), 0},
-    RL_HTTP_OPTION_ROWS(struct options),
-    {"head", RL_OPT_STRING, offsetof(struct options, head), 0},
-    {"opening", RL_OPT_STRING, offsetof(struct options, opening), 0},
-    {"messages", RL_OPT_VALUE, offsetof(struct options, messages), 0},
-    {"key", RL_OPT_STRING, offsetof(struct options, key), 0},
-    {"tail", RL_OPT_STRING, offsetof(struct options, tail), 0},
-    {"stream", RL_OPT_BOOLEAN, offsetof(struct options, stream), 0},
-    {"n", RL_OPT_INTEGER, offsetof(struct options, n), 0},
-    {"want", RL_OPT_STRING, offsetof(struct options, want), 0},
-    {"cumulative", RL_OPT_BOOLEAN, offsetof(struct options, cumulative), 0},
-    {"canned", RL_OPT_VALUE, offsetof(struct options, canned), 0},
-    {NULL, 0, 0, 0},
-};
-
-static enum rl_chat_want read_want(lua_State *L, const struct rl_text *want)
-{
-    if (want->data == NULL)
-        return RL_CHAT_NOTHING;
-    if (strcmp(want->data, "deltas") == 0)
-        return RL_CHAT_DELTAS;
-    if (strcmp(want->data, "chunks") != 0)
-        luaL_error(L, "option 'want': \"deltas\" or \"chunks\" expected, got \"%s\"", want->data);
-    return RL_CHAT_CHUNKS;
 }
 
 
@@ -113,15 +74,43 @@ static void read_canned(lua_State *L, struct rl_canned_response *response)
 }
 
 
-/* ------------------------------------------------------------------ the start
- */
+/* ------------------------------------------------------------------ the start */
 
+/* arguments of l_chat */
+enum { THE_PLAN = 1, MESSAGES, WANT, TOTAL, CANNED };
+
+/* The options of a single request are a plan, and what a plan leaves open. Stack: options -> plan,
+ * messages, want, total, canned */
+static void spread_options(lua_State *L)
+{
+    rl_push_chat_plan(L, 1);
+    lua_getfield(L, 1, "messages");
+    lua_getfield(L, 1, "want");
+    lua_pushnil(L); /* the plan has it */
+    lua_getfield(L, 1, "canned");
+    lua_remove(L, 1);
+}
+
+
+static enum rl_chat_want read_want(lua_State *L)
+{
+    static const char *const names[] = {"deltas", "chunks", NULL};
+    static const enum rl_chat_want wants[] = {RL_CHAT_DELTAS, RL_CHAT_CHUNKS};
+    if (lua_isnil(L, WANT))
+        return RL_CHAT_NOTHING;
+    return wants[luaL_checkoption(L, WANT, NULL, names)];
+}
+
+
+/* Keeps its plan: handle.uservalues = {plan} */
 static struct handle *push_handle(lua_State *L)
 {
-    struct handle *handle = lua_newuserdatauv(L, sizeof(*handle), RL_CHAT_BODY_TEXTS);
+    struct handle *handle = lua_newuserdatauv(L, sizeof(*handle), 1);
     memset(handle, 0, sizeof(*handle));
     rl_chat_init(&handle->chat, on_change, handle);
     luaL_setmetatable(L, CHAT);
+    lua_pushvalue(L, THE_PLAN);
+    lua_setiuservalue(L, -2, 1);
     return handle;
 }
 
@@ -130,7 +119,7 @@ static void start_canned(lua_State *L, struct handle *handle, const struct rl_ch
 {
     struct rl_canned_response response = {0};
     struct rl_err err;
-    lua_getfield(L, 1, "canned");
+    lua_pushvalue(L, CANNED);
     read_canned(L, &response);
     uv_loop_t *loop = rl_lua_http_loop(L);
     if (rl_chat_start_canned(&handle->chat, loop, request, &response, &err) != RL_OK)
@@ -152,23 +141,10 @@ static char *remake(void *owner, size_t len)
 }
 
 
-/* Stack: options, handle. The texts of the body stay where Lua keeps them. */
-static void anchor_texts(lua_State *L, struct handle *handle, const struct options *options)
-{
-    rl_chat_body_anchor(L, 1);
-    handle->body.head = options->head;
-    handle->body.opening = options->opening;
-    handle->body.tail = options->tail;
-    handle->body.key = options->key;
-}
-
-
 /* Allocates last, so that nothing can raise before the transfer takes the bytes. */
 static void join_messages(lua_State *L, struct handle *handle, struct rl_http_body *body)
 {
-    lua_getfield(L, 1, "messages");
-    const struct rl_transcript *messages = rl_check_transcript(L, lua_gettop(L));
-    if (rl_chat_body_take(&handle->body, messages) != RL_OK)
+    if (rl_chat_body_take(&handle->body, rl_check_transcript(L, MESSAGES)) != RL_OK)
         luaL_error(L, "not enough memory for a request");
     *body = (struct rl_http_body){.remake = remake};
     body->bytes = rl_chat_body_join(&handle->body, &body->len);
@@ -177,42 +153,39 @@ static void join_messages(lua_State *L, struct handle *handle, struct rl_http_bo
 }
 
 
-static void start_real(lua_State *L, struct handle *handle, const struct options *options,
-                       struct rl_chat_request *request)
+static void start_real(lua_State *L, struct handle *handle, struct rl_chat_request *request)
 {
     struct rl_http_pool *pool = rl_lua_http_pool(L);
     struct rl_err err;
-    if (options->http.url.data == NULL)
+    if (request->http.url == NULL)
         luaL_error(L, "option 'url' is missing");
-    anchor_texts(L, handle, options);
-    rl_http_options_request(L, 1, &options->http, &request->http);
-    if (options->http.method.data == NULL)
-        request->http.method = "POST";
-    if (options->messages)
+    if (!lua_isnil(L, MESSAGES))
         join_messages(L, handle, &request->http.body);
     if (rl_chat_start(&handle->chat, pool, request, &err) != RL_OK)
         luaL_error(L, "%s", err.message);
 }
 
 
-/* chat = core.chat(options) */
+/* chat = core.chat(plan [, messages [, want [, total]]]) or core.chat(options) */
 static int l_chat(lua_State *L)
 {
-    struct options options;
-    rl_opt_read(L, 1, option_rows, &options);
-    lua_settop(L, 1);
-    struct rl_chat_request request = {
-        .want = read_want(L, &options.want), .n = 1, .is_cumulative = options.cumulative};
-    if (options.n > 0)
-        request.n = options.n < 128 ? (int)options.n : 128;
+    if (lua_istable(L, THE_PLAN))
+        spread_options(L);
+    lua_settop(L, CANNED);
+    const struct rl_chat_plan *plan = rl_check_chat_plan(L, THE_PLAN);
+    struct rl_chat_request request = {.http = plan->http,
+                                      .want = read_want(L),
+                                      .n = plan->n,
+                                      .is_cumulative = plan->is_cumulative};
+    if (!lua_isnil(L, TOTAL))
+        request.http.limits.total_ms = rl_opt_ms(L, TOTAL);
     struct handle *handle = push_handle(L);
-    if (options.canned) {
-        request.http.max_bytes = options.http.max_bytes;
+    handle->body.plan = plan;
+    if (lua_isnil(L, CANNED))
+        start_real(L, handle, &request);
+    else
         start_canned(L, handle, &request);
-    } else {
-        start_real(L, handle, &options, &request);
-    }
-    lua_settop(L, 2);
+    lua_settop(L, CANNED + 1);
     return 1;
 }
 

@@ -5,19 +5,6 @@
 
 enum { MAX_REQUEST = 1 << 30 }; /* bytes */
 
-static const char *const text_names[RL_CHAT_BODY_TEXTS] = {"head", "opening", "tail", "key",
-                                                           "body"};
-
-
-void rl_chat_body_anchor(lua_State *L, int index)
-{
-    index = lua_absindex(L, index);
-    for (int i = 0; i < RL_CHAT_BODY_TEXTS; i++) {
-        lua_getfield(L, index, text_names[i]);
-        lua_setiuservalue(L, -2, i + 1); /* userdata.uservalues[i + 1] = options[name] */
-    }
-}
-
 
 int rl_chat_body_take(struct rl_chat_body *body, const struct rl_transcript *messages)
 {
@@ -35,11 +22,12 @@ void rl_chat_body_free(struct rl_chat_body *body)
 /* The list of messages: the opening one, which is no part of the transcript, and the transcript. */
 static void add_messages(const struct rl_chat_body *body, size_t size, struct rl_buf *out)
 {
+    const struct rl_text *opening = &body->plan->opening;
     rl_buf_addc(out, '[');
-    rl_buf_add(out, body->opening.data, body->opening.len);
-    if (body->opening.len > 0 && size > 0)
+    rl_buf_add(out, opening->data, opening->len);
+    if (opening->len > 0 && size > 0)
         rl_buf_addc(out, ',');
-    rl_transcript_add_wire(&body->messages, body->key.data, out);
+    rl_transcript_add_wire(&body->messages, body->plan->key.data, out);
     rl_buf_addc(out, ']');
 }
 
@@ -47,12 +35,13 @@ static void add_messages(const struct rl_chat_body *body, size_t size, struct rl
 char *rl_chat_body_join(const struct rl_chat_body *body, size_t *len)
 {
     struct rl_buf out;
-    size_t size = rl_transcript_wire_size(&body->messages, body->key.data);
+    const struct rl_chat_plan *plan = body->plan;
+    size_t size = rl_transcript_wire_size(&body->messages, plan->key.data);
     rl_buf_init(&out, MAX_REQUEST);
-    rl_buf_reserve(&out, body->head.len + body->opening.len + body->tail.len + size + 3);
-    rl_buf_add(&out, body->head.data, body->head.len);
+    rl_buf_reserve(&out, plan->head.len + plan->opening.len + plan->tail.len + size + 3);
+    rl_buf_add(&out, plan->head.data, plan->head.len);
     add_messages(body, size, &out);
-    rl_buf_add(&out, body->tail.data, body->tail.len);
+    rl_buf_add(&out, plan->tail.data, plan->tail.len);
     char *bytes = rl_buf_take(&out, len);
     if (bytes == NULL)
         rl_buf_free(&out);

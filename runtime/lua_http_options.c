@@ -80,6 +80,36 @@ const char *const *rl_lua_header_lines(lua_State *L, int table, size_t *count)
 }
 
 
+#define FIELDS "rille.HttpFields"
+
+static int l_fields_gc(lua_State *L)
+{
+    struct rl_http_fields **fields = luaL_checkudata(L, 1, FIELDS);
+    rl_http_fields_unref(*fields);
+    *fields = NULL;
+    return 0;
+}
+
+
+/* Pushes the owner of the header lines in the table on top of the stack. */
+static struct rl_http_fields *push_fields(lua_State *L)
+{
+    static const luaL_Reg methods[] = {{"__gc", l_fields_gc}, {NULL, NULL}};
+    struct rl_http_fields **fields = lua_newuserdatauv(L, sizeof(struct rl_http_fields *), 0);
+    *fields = NULL;
+    rl_core_class(L, FIELDS, methods);
+    luaL_setmetatable(L, FIELDS);
+    size_t count;
+    lua_pushvalue(L, -2);
+    const char *const *lines = rl_lua_header_lines(L, -1, &count);
+    *fields = rl_http_fields_new(lines, count);
+    if (*fields == NULL)
+        luaL_error(L, "not enough memory for a request");
+    lua_pop(L, 2);
+    return *fields;
+}
+
+
 /* A method stands in the request line: letters, digits and a few signs. */
 static const char *check_method(lua_State *L, const struct rl_text *method)
 {
@@ -117,8 +147,8 @@ void rl_http_options_request(lua_State *L, int index, const struct rl_http_optio
     }
     if (lua_getfield(L, index, "headers") != LUA_TTABLE)
         luaL_error(L, "option 'headers': list of lines expected, got %s", luaL_typename(L, -1));
-    request->headers = rl_lua_header_lines(L, -1, &request->header_count);
-    lua_remove(L, -2); /* the options keep the list */
+    request->fields = push_fields(L);
+    lua_remove(L, -2);
 }
 
 

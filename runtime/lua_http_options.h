@@ -33,8 +33,8 @@ struct rl_http_options {
     }
 
 /* Makes the request, without its body, from options that were read from the table at <index>.
- * Raises for what HTTP cannot say. Pushes one userdata, which keeps the header lines' list: leave
- * it on the stack until the request is started. */
+ * Raises for what HTTP cannot say. Pushes one value, which owns the header lines: leave it on the
+ * stack until the request is started. */
 void rl_http_options_request(lua_State *L, int index, const struct rl_http_options *options,
                              struct rl_http_request *request);
 

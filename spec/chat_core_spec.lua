@@ -865,3 +865,72 @@ describe("many chats at once", function()
     for i = 1, 60 do tasks[i]:join() end
   end))
 end)
+
+
+describe("core.chat_plan", function()
+  it("is for many requests, each with its messages", async(function()
+    local server <close> = streams(hello)
+    local options = {
+      url = server.url, headers = { "X-A: " .. ("1"):rep(100) }, head = '{"messages":', opening = '{"role":"system"}',
+      tail = ',"note":"' .. ("t"):rep(60) .. '"}', stream = true,
+    }
+    local plan = core.chat_plan(options)
+    options.url, options.headers[1], options.head, options.tail = "http://127.0.0.1:9/", "X-A: 2", "[", "]"
+    collectgarbage()
+    for i, role in ipairs { "user", "tool" } do
+      local transcript = core.transcript { { role = role } }
+      local handle <close> = core.chat(plan, transcript, i == 2 and "deltas" or nil)
+      assert.equal(i == 2 and "Hello, wörld" or "", joined(all_parts(handle)))
+      assert(handle:finish())
+      assert.equal(('{"messages":[{"role":"system"},{"role":"%s"}],"note":"%s"}'):format(role, ("t"):rep(60)),
+        server.requests[i].body)
+      assert.equal(("1"):rep(100), server.requests[i].headers["x-a"])
+    end
+  end))
+
+  it("may bring the whole body", async(function()
+    local server <close> = streams(hello)
+    local plan = core.chat_plan { url = server.url, body = '{"whole":true}', stream = true }
+    for _ = 1, 2 do
+      local handle <close> = core.chat(plan)
+      assert(handle:finish())
+    end
+    assert.equal('{"whole":true}', server.requests[2].body)
+  end))
+
+  it("is kept by the requests that are under way", async(function()
+    local server <close> = streams(hello, { cuts = { 10 } })
+    local handle <close> = core.chat(core.chat_plan { url = server.url, body = ("x"):rep(100000), stream = true })
+    collectgarbage()
+    collectgarbage()
+    assert(handle:finish())
+    assert.equal(100000, #server.requests[1].body)
+  end))
+
+  it("has limits; a request may bring the time that is left to it", async(function()
+    local server <close> = raw_server.start(function() core.sleep(5) end)
+    local plan = core.chat_plan { url = server.url, body = "{}", total = 5 * patience, stream = true }
+    local handle <close> = core.chat(plan, nil, nil, 0.05)
+    local seconds, completion, _, trouble = timed(handle.finish, handle)
+    assert.is_nil(completion)
+    assert.equal("timeout", trouble.kind)
+    assert.is_true(seconds < 2 * patience)
+  end))
+
+  it("raises for what no request can be made of", function()
+    for _, options in ipairs {
+      { urll = "x" }, { url = 5 }, { headers = "x" }, { headers = { 5 } }, { headers = { "no colon" } }, { url = "a\0b" },
+      { method = "a b" }, { n = -1 }, { connect = -1 }, { head = {} },
+    } do
+      assert.has_error(function() core.chat_plan(options) end)
+    end
+    assert.has_error(function() core.chat_plan() end)
+    local plan = core.chat_plan {}
+    assert.has_error(function() core.chat(plan) end, "option 'url' is missing")
+    local good = core.chat_plan { url = "http://127.0.0.1:9/" }
+    assert.has_error(function() core.chat(good, {}) end)
+    assert.has_error(function() core.chat(good, nil, "words") end)
+    assert.has_error(function() core.chat(good, nil, nil, "long") end)
+    assert.has_error(function() core.chat(good, nil, nil, -1) end)
+  end)
+end)

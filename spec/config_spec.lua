@@ -199,4 +199,55 @@ describe("rille.config", function()
       assert.is_nil(config.model())
     end)
   end)
+
+  describe("take_notes", function()
+    local function noted(names)
+      local notes <close> = config.take_notes()
+      for _, name in ipairs(names) do config.env(name) end
+      return notes
+    end
+
+    it("hold as long as the variables that were read stay as they were", function()
+      variables.A = "1"
+      local notes = noted { "A", "B" }
+      assert.is_true(notes:hold())
+      variables.C = "3"
+      assert.is_true(notes:hold())
+      variables.B = ""   -- counts as unset
+      assert.is_true(notes:hold())
+      for name, value in pairs { A = "2", B = "2" } do
+        local before = variables[name]
+        variables[name] = value
+        assert.is_false(notes:hold(), name)
+        variables[name] = before
+        assert.is_true(notes:hold(), name)
+      end
+      variables.A = nil
+      assert.is_false(notes:hold())
+    end)
+
+    it("hold as long as the file is not read again", function()
+      local notes = noted {}
+      config.get()
+      assert.is_true(notes:hold())
+      config.reset()
+      assert.is_false(notes:hold())
+    end)
+
+    it("end when they are closed, also those that are taken while others are", function()
+      local outer, inner
+      do
+        local notes <close> = config.take_notes()
+        outer, inner = notes, noted { "INNER" }
+        config.env "OUTER"
+      end
+      config.env "LATER"
+      variables.LATER = "1"
+      assert.is_true(outer:hold())
+      variables.INNER = "1"
+      assert.same({ true, false }, { outer:hold(), inner:hold() })
+      variables.INNER, variables.OUTER = nil, "1"
+      assert.same({ false, true }, { outer:hold(), inner:hold() })
+    end)
+  end)
 end)

@@ -34,11 +34,12 @@ describe("the request", function()
     local profile = assert(provider.resolve {
       model = conversation.model, provider = name, base_url = "http://localhost:9/v1",
     })
-    local made = assert(body.build({
-      messages = transcript, instructions = conversation.instructions, tools = conversation.tools,
-      params = conversation.params, stream = true,
-    }, profile))
-    return body.text(made, transcript)
+    local frame = body.frame({
+      instructions = conversation.instructions, tools = conversation.tools, params = conversation.params,
+      stream = true,
+    }, profile)
+    assert.is_nil(body.fill(frame, transcript))
+    return body.text(frame, transcript)
   end
 
   for _, name in ipairs(world.providers()) do

@@ -5,13 +5,8 @@
 --- failure, however often the wire was tried.
 --- Source: wire contract §1 and §3.
 
-local config = require "rille.config"
 local exchange = require "rille.chat.exchange"
-local failure = require "rille.failure"
-local heal = require "rille.heal"
-local profiles = require "rille.profiles"
-local provider = require "rille.provider"
-local retry = require "rille.retry"
+local wish = require "rille.chat.wish"
 
 local chat = {}
 
@@ -41,83 +36,31 @@ local chat = {}
 ---@field heal? boolean         false: neither use nor learn what the server cannot take
 ---  (rille.heal)
 
---- Seconds; `total` is unlimited.
-chat.TIMEOUT = { connect = 10, first_byte = 600, idle = 120 }
-
-local function is_script(model)
-  return type(model) == "table" and type(model.respond) == "function"
-end
+--- What many requests ask in common: keep it for them, and look whether it still `serves` (rille.chat.wish).
+chat.wish = wish.keep
 
 
-local script_flags <const> = heal.apply(profiles.base, profiles.rows.generic.flags)
-
-
---- A scripted model is a server of its own: what it refuses is no lesson for others.
-local function script_target(script)
-  local profile = {
-    name = "script", base_url = ("script://%p"):format(script), auth = "bearer",
-    headers = {}, query = {},
-    model = type(script.model) == "string" and script.model or "script", flags = script_flags,
-  }
-  return { profile = profile, script = script }
-end
-
-
-local function resolve(request, model, is_fallback)
-  if is_script(model) then return script_target(model) end
-  local wanted = {
-    model = model, provider = request.provider, base_url = request.base_url,
-    api_key = request.api_key, headers = request.headers, query = request.query,
-    insecure = request.insecure,
-  }
-  if is_fallback and not request.base_url and provider.prefix(model) then
-    -- another server: nothing that was meant for the first one goes there
-    wanted = { model = model }
-  end
-  local profile, trouble = provider.resolve(wanted)
-  if not profile then return nil, trouble end
-  if not profile.model then
-    return nil, failure.new("invalid_request", "no model: set `model`, RILLE_MODEL or OPENAI_MODEL",
-      { provider = profile.name })
-  end
-  return { profile = profile }
-end
-
-
-local function targets_of(request)
-  local models = request.model
-  if type(models) ~= "table" or is_script(models) then models = { models or config.model() } end
-  if #models == 0 then models = { false } end
-  local targets = {}
-  for i, model in ipairs(models) do
-    targets[i] = function() return resolve(request, model or nil, i > 1) end
-  end
-  return targets
-end
-
-
-local function timeouts(given)
-  if type(given) == "number" then given = { total = given } end
-  local made = {}
-  for name, value in pairs(chat.TIMEOUT) do made[name] = value end
-  for name, value in pairs(given or {}) do made[name] = value or nil end
-  return made
-end
-
-
---- Sends a request. Returns at once (after waiting for an announced rate limit): pull the reply
---- from the exchange.
+--- Asks what a wish says. Returns at once (after waiting for an announced rate limit): pull the
+--- reply from the exchange.
 ---@async
----@param request rille.ChatRequest
+---@param wanted rille.Wish
+---@param messages rille.Transcript
+---@param want? "deltas"|"chunks"
 ---@return rille.Exchange? exchange
 ---@return rille.Failure? failure   "authentication" (no key), "invalid_request" (no model, a broken
 ---  configuration, an unreadable image)
+function chat.ask(wanted, messages, want)
+  return exchange.new(wanted, messages, want)
+end
+
+
+--- Sends a single request.
+---@async
+---@param request rille.ChatRequest
+---@return rille.Exchange? exchange
+---@return rille.Failure? failure   as those of chat.ask
 function chat.start(request)
-  local complete = {}
-  for name, value in pairs(request) do complete[name] = value end
-  complete.timeout = timeouts(request.timeout)
-  complete.retries = request.retries or retry.DEFAULT
-  return exchange.new(complete, targets_of(request))
+  return exchange.new(wish.new(request), request.messages, request.want)
 end
 
 

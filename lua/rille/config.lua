@@ -23,13 +23,51 @@ local IS_KNOWN <const> = { model = true, provider = true, providers = true }
 local loaded = {} ---@type table<string, {settings: rille.Config?, failure: rille.Failure?}>
 
 
+local notes ---@type rille.ConfigNotes?   of who takes notes now
+
+
 --- A variable of the environment; an empty one counts as unset.
 ---@param name string
 ---@return string?
 function config.env(name)
   local value = os.getenv(name)
-  if value == "" then return nil end
+  if value == "" then value = nil end
+  if notes then notes._variables[name] = value or false end
   return value
+end
+
+
+---@class rille.ConfigNotes      what was looked up, so that what was made of it can be kept as long as it holds
+---@field _variables table<string, string|false>
+---@field _loaded table
+---@field _outer? rille.ConfigNotes
+local Notes = {}
+Notes.__index = Notes
+
+
+--- Would all that was looked up be the same now?
+---@return boolean
+function Notes:hold()
+  if self._loaded ~= loaded then return false end
+  for name, value in next, self._variables do
+    local now = os.getenv(name)
+    if now ~= value and (now or "") ~= (value or "") then return false end
+  end
+  return true
+end
+
+
+function Notes:__close()
+  notes, self._outer = self._outer, nil
+end
+
+
+--- Notes what is looked up until they are closed: `local notes <close> = config.take_notes()`. Who waits meanwhile may
+--- find too much in them, or too little.
+---@return rille.ConfigNotes
+function config.take_notes()
+  notes = setmetatable({ _variables = {}, _loaded = loaded, _outer = notes }, Notes)
+  return notes
 end
 
 

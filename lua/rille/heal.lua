@@ -12,6 +12,9 @@ local log = require "rille.log"
 
 local heal = {}
 
+--- Counts what is learned and unlearned: whatever was made with the flags of before is worth making again.
+heal.changes = 0
+
 local learned = {} ---@type table<string, table>  base URL and model → differences of flags
 
 --- Members that an answer can do without.
@@ -210,6 +213,7 @@ end
 function heal.remember(profile, differences, what)
   local name = name_of(profile)
   learned[name] = heal.apply(learned[name] or {}, differences)
+  heal.changes = heal.changes + 1
   log.info("%s (%s): %s", profile.name, profile.model or "?", what)
 end
 
@@ -219,6 +223,7 @@ end
 ---@param differences table   as they were remembered
 function heal.unlearn(profile, differences)
   local known = learned[name_of(profile)] or {}
+  heal.changes = heal.changes + 1
   for name, value in pairs(differences) do
     if rawequal(known[name], value) then known[name] = nil end
   end
@@ -228,6 +233,7 @@ end
 --- Forgets everything that was learned.
 function heal.reset()
   learned = {}
+  heal.changes = heal.changes + 1
 end
 
 

@@ -39,6 +39,7 @@ local provider = {}
 ---@field headers table<string, string>
 ---@field query table<string, string>
 ---@field flags rille.Flags       shared: never changed
+---@field asks_key boolean         a function gives the key, and may give another one next time
 
 local function refuse(message)
   return nil, failure.new("invalid_request", message)
@@ -187,12 +188,13 @@ local function build(wanted, choice, row, model)
   local headers, bad_header = merged_headers(own_headers(choice.name), spec.headers or {},
     wanted.headers or {})
   if not headers then return nil, bad_header end
+  local asks_key = type(first_not_nil(wanted.api_key, spec.api_key)) == "function"
   if key then log.secret(key) end
   return {
     name = choice.name, base_url = parsed.text, model = model or spec.model,
     api_key = key, auth = spec.auth or row.auth or "bearer", headers = headers,
     query = merged(base_url.query_table(parsed.query), spec.query or {}, wanted.query or {}),
-    flags = flags_of(row, spec),
+    flags = flags_of(row, spec), asks_key = asks_key,
   }
 end
 

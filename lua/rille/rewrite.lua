@@ -101,30 +101,14 @@ local function encode_form(messages, flags)
 end
 
 
-local openings = setmetatable({}, { __mode = "k" })   -- flags → the last one made for them
-
-
-local function make_opening(instructions, profile)
-  local self = sequence.new(function(i)
-    return i == 1 and { role = "system", content = instructions } or nil
-  end,
-    profile.flags, profile.model)
-  return json.encode(sequence.form(self, 1)[1])
-end
-
-
 --- The message that opens a request without being part of the transcript, as JSON.
 ---@param instructions string
 ---@param profile rille.Profile
 ---@return string
 function rewrite.opening(instructions, profile)
-  local last = openings[profile.flags]
-  if not last or last.instructions ~= instructions or last.model ~= profile.model then
-    last = { instructions = instructions, model = profile.model }
-    last.text = make_opening(instructions, profile)
-    openings[profile.flags] = last
-  end
-  return last.text
+  local message = { role = "system", content = instructions }
+  local self = sequence.new(function(i) return i == 1 and message or nil end, profile.flags, profile.model)
+  return json.encode(sequence.form(self, 1)[1])
 end
 
 
@@ -133,10 +117,11 @@ end
 ---@param transcript rille.Transcript
 ---@param profile rille.Profile
 ---@param has_opening? boolean      will rewrite.opening stand before it?
+---@param key? string               when it is known
 ---@return string? key              for Transcript:wire
 ---@return rille.Failure? failure
-function rewrite.transcript(transcript, profile, has_opening)
-  local key = rewrite.key(profile, has_opening)
+function rewrite.transcript(transcript, profile, has_opening, key)
+  key = key or rewrite.key(profile, has_opening)
   local first = transcript:unwired(key, 1)
   if not first then return key end
   local count = #transcript

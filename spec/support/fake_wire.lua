@@ -65,13 +65,25 @@ local function body_of(settings)
 end
 
 
+--- The options of a request: those of its plan, and what it adds. A scripted model brings all of its own.
+local function settings_of(plan, messages, want, total)
+  local settings = {}
+  for name, value in pairs(plan) do settings[name] = value end
+  if settings.canned then return settings end
+  settings.messages, settings.want, settings.total = messages, want, total
+  return settings
+end
+
+
 --- Installs it until `restore`. A request beyond the last step is an error of the spec.
 --- @param steps table[]
 --- @return {sent: table[], restore: fun()}
 function fake_wire.install(steps)
-  local before = core.chat
+  local before, plan_before = core.chat, core.chat_plan
   local wire = { sent = {}, transfers = {} }
-  function core.chat(settings)
+  function core.chat_plan(options) return options end
+  function core.chat(...)
+    local settings = settings_of(...)
     local number = #wire.sent + 1
     local text = body_of(settings)
     wire.sent[number] = { settings = settings, text = text, body = assert(json.decode(text)) }
@@ -85,7 +97,7 @@ function fake_wire.install(steps)
     end
     return wire.transfers[number]
   end
-  function wire.restore() core.chat = before end
+  function wire.restore() core.chat, core.chat_plan = before, plan_before end
   return wire
 end
 

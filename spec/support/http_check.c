@@ -227,18 +227,22 @@ static bool lists(const struct curl_slist *list, const char *line)
 static void check_fields(void)
 {
     static const char *const lines[] = {"A: b", "Empty:", "Blank: \t", "EXPECT: x", "Time: 1:2:", "content-type: c"};
-    struct rl_http_request request = {.headers = lines, .header_count = 6};
-    struct curl_slist *list = rl_http_header_list(&request);
+    struct rl_http_fields *fields = rl_http_fields_new(lines, 6);
+    const struct curl_slist *list = fields->list;
     expect(lists(list, "A: b") && lists(list, "Time: 1:2:"), "lines as they are", 0);
     expect(lists(list, "Empty;") && lists(list, "Blank;"), "empty ones in libcurl's way", 0);
     expect(!lists(list, "Expect:") && lists(list, "EXPECT: x"), "the caller's Expect", 0);
     expect(!lists(list, "Content-Type:"), "the caller's type", 0);
     expect(lists(list, "Accept-Encoding:"), "nothing that libcurl adds", 0);
-    check_free(list);
-    request.header_count = 0;
-    list = rl_http_header_list(&request);
+    expect(rl_http_fields_share(fields) == fields, "one list for two requests", 0);
+    rl_http_fields_unref(fields);
+    expect(lists(list, "A: b"), "which the last one frees", 0);
+    rl_http_fields_unref(fields);
+    fields = rl_http_fields_new(NULL, 0);
+    list = fields->list;
     expect(lists(list, "Expect:") && lists(list, "Content-Type:"), "without lines", 0);
-    check_free(list);
+    rl_http_fields_unref(fields);
+    rl_http_fields_unref(NULL);
 }
 
 

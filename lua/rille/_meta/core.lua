@@ -191,25 +191,37 @@ function Http:close() end
 
 -- ---------------------------------------------------------------- chat (lua_chat.c)
 
----@class rille.core.chat_options: rille.core.http_options
----@field head? string                   the request body is head .. messages .. tail when `messages` is given,
----@field messages? rille.Transcript     else `body`
+---@class rille.core.plan_options: rille.core.http_options
+---@field head? string                   the request body is head .. messages .. tail when there are messages, else `body`
 ---@field opening? string                JSON of a message that stands before the transcript's
 ---@field key? string                    profile key of the messages' wire forms
 ---@field tail? string
 ---@field stream boolean                 was a stream asked for? (the answer is believed whatever it is)
 ---@field n? integer                     choices asked for, default 1
----@field want? "deltas"|"chunks"        what `next` yields; nil: nothing, and no Lua runs per token
 ---@field cumulative? boolean            every delta's content is the whole text so far
 ---@field idle? number                   seconds between data events
+
+---@class rille.core.chat_options: rille.core.plan_options
+---@field messages? rille.Transcript
+---@field want? "deltas"|"chunks"        what `next` yields; nil: nothing, and no Lua runs per token
 ---@field canned? {status?: integer, headers?: string[], body: string, cuts?: integer[]}  no network: these are the response's bytes
+
+---@class rille.core.ChatPlan            what many requests have in common; never changed
+local ChatPlan = {}
+
+---@param options rille.core.plan_options   read now
+---@return rille.core.ChatPlan
+function core.chat_plan(options) end
 
 ---@class rille.core.Chat
 local Chat = {}
 
----@param options rille.core.chat_options
+---@param plan rille.core.ChatPlan|rille.core.chat_options   options: a single request, nothing follows
+---@param messages? rille.Transcript
+---@param want? "deltas"|"chunks"
+---@param total? number                  seconds; instead of the plan's
 ---@return rille.core.Chat
-function core.chat(options) end
+function core.chat(plan, messages, want, total) end
 
 --- The next part of the reply; nil at the end (then call `finish`).
 ---@async
@@ -262,6 +274,13 @@ function core.retry_after(headers, now) end
 function core.sse(max_bytes) end
 
 -- ---------------------------------------------------------------- small things
+
+--- Do two values say the same? Tables by what they hold and by their metatables, the rest by itself; 1 and 1.0 are not
+--- the same. No metamethod is called. Tables nested more than 128 deep, or in themselves, are never the same.
+---@param a any
+---@param b any
+---@return boolean
+function core.same(a, b) end
 
 --- A compiled regular expression (PCRE2, UTF-8): what JSON Schema's `pattern` needs. Matching is bounded: `find`
 --- gives nil and a failure when a pattern costs too much.

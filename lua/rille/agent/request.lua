@@ -138,22 +138,33 @@ end
 
 -- ---------------------------------------------------------------- asking
 
-local passed_on <const> = {
-  "provider", "base_url", "api_key", "headers", "query", "insecure", "timeout", "retries", "extra",
-}
+--- What an agent asks often differs in little, if at all: the first request of a run is made to call a tool …
+local MOST_WISHES <const> = 4
 
 
-local function body(run)
-  local agent, ask = run.agent, run.ask
-  local stream = ask.params.stream ~= false
-  ask.params.stream = nil
-  local wanted = {
-    model = ask.model, instructions = ask.instructions, messages = run.transcript,
-    tools = run.tools.definitions, params = ask.params, stream = stream,
-    want = run.bus:has_listener("text", "reasoning", "refusal") and "deltas" or nil,
+--- What is asked now: a wish that the agent keeps, the one that it had last first.
+local function wish_of(run)
+  local agent, params, tools = run.agent, run.ask.params, run.tools.definitions
+  local stream = params.stream ~= false
+  params.stream = nil
+  local asked = {
+    instructions = run.ask.instructions, params = params, stream = stream,
+    provider = agent.provider, base_url = agent.base_url, api_key = agent.api_key, headers = agent.headers,
+    query = agent.query, insecure = agent.insecure, timeout = agent.timeout, retries = agent.retries,
+    extra = agent.extra,
   }
-  for _, name in ipairs(passed_on) do wanted[name] = agent[name] end
-  return wanted
+  local kept = agent._wishes or {}
+  agent._wishes = kept
+  for i = 1, #kept do
+    local wish = kept[i]
+    if wish:serves(run.ask.model, tools, asked) then
+      if i > 1 then table.insert(kept, 1, table.remove(kept, i)) end
+      return wish
+    end
+  end
+  kept[MOST_WISHES] = nil
+  table.insert(kept, 1, chat.wish(run.ask.model, tools, asked))
+  return kept[1]
 end
 
 
@@ -207,7 +218,8 @@ local keeper_metatable <const> = {
 
 
 local function converse(run)
-  local exchange <close>, refused = chat.start(body(run))
+  local want = run.bus:has_listener("text", "reasoning", "refusal") and "deltas" or nil
+  local exchange <close>, refused = chat.ask(wish_of(run), run.transcript, want)
   if not exchange then return nil, refused end
   local _ <close> = setmetatable({ run = run, exchange = exchange }, keeper_metatable)
   return listen(run, exchange)

@@ -3,15 +3,13 @@
 ---
 --- Invariant: a scripted model's answer takes the same way as bytes from the wire; only the network
 --- is missing.
---- Source: wire contract §1.1 (headers), reliability §4.1 (timers), §4.5 (announced limits).
+--- Source: reliability §4.5 (announced limits).
 
 local body = require "rille.chat.body"
 local core = require "rille.core"
 local failure = require "rille.failure"
 local json = require "rille.json"
 local log = require "rille.log"
-local provider = require "rille.provider"
-local route = require "rille.http.route"
 local time = require "rille.time"
 
 local attempt = {}
@@ -48,32 +46,10 @@ local function wait_for_turn(endpoint, name, deadline)
 end
 
 
-local function header_lines(made)
-  return provider.header_lines(made.profile, {
-    ["content-type"] = "application/json",
-    ["accept"] = made.stream and "text/event-stream" or "application/json",
-  })
-end
-
-
-local function core_options(request, made, address, deadline)
-  local limits = request.timeout
-  return route.apply {
-    url = address, method = "POST", headers = header_lines(made),
-    stream = made.stream, n = made.n, want = request.want,
-    cumulative = made.profile.flags.cumulative,
-    connect = limits.connect, first_byte = limits.first_byte, idle = limits.idle,
-    total = attempt.left(deadline),
-    head = made.head, opening = made.opening, tail = made.tail, key = made.key,
-    messages = not made.whole and request.messages or nil, body = made.whole,
-  }
-end
-
-
 --- Asks a scripted model for the bytes of its answer. → response | nil, failure
-local function canned(script, made, request)
-  local asked = json.decode(body.text(made, request.messages), { nulls = false })
-  local ok, response = pcall(script.respond, script, asked)
+local function canned(target, messages)
+  local asked = json.decode(body.text(target.frame, messages), { nulls = false })
+  local ok, response = pcall(target.script.respond, target.script, asked)
   if not ok and failure.is(response) and response.code == "cancelled" then error(response, 0) end
   if ok and (type(response) ~= "table" or type(response.body) ~= "string") then
     ok, response = false, "respond() must return a table with a body, got " .. type(response)
@@ -86,27 +62,32 @@ local function canned(script, made, request)
 end
 
 
+local function perform(target, messages, want)
+  local response, broken = canned(target, messages)
+  if not response then return nil, broken end
+  local frame = target.frame
+  return core.chat {
+    canned = response, stream = frame.stream, n = frame.n, want = want,
+    cumulative = frame.profile.flags.cumulative,
+  }
+end
+
+
 --- Sends a request once.
 ---@async
----@param request rille.ChatRequest
----@param target {profile: rille.Profile, script?: table}
----@param made rille.Body
----@param address string
----@param endpoint rille.Endpoint
+---@param target rille.Target
+---@param messages rille.Transcript
+---@param want? "deltas"|"chunks"
 ---@param deadline? number
 ---@return rille.core.Chat? transfer
----@return rille.Failure? failure   "timeout": the server's turn comes too late
-function attempt.send(request, target, made, address, endpoint, deadline)
-  if target.script then
-    local settings = core_options(request, made, address, deadline)
-    local response, broken = canned(target.script, made, request)
-    if not response then return nil, broken end
-    settings.canned = response
-    return core.chat(settings)
-  end
-  local late = wait_for_turn(endpoint, target.profile.name, deadline)
+---@return rille.Failure? failure   "timeout": the server's turn comes too late; "invalid_request": an unreadable image
+function attempt.send(target, messages, want, deadline)
+  local refused = body.fill(target.frame, messages)
+  if refused then return nil, refused end
+  if target.script then return perform(target, messages, want) end
+  local late = wait_for_turn(target.endpoint, target.profile.name, deadline)
   if late then return nil, late end
-  return core.chat(core_options(request, made, address, deadline))
+  return core.chat(target.plan, not target.frame.whole and messages or nil, want, attempt.left(deadline))
 end
 
 

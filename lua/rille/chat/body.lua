@@ -1,9 +1,9 @@
 --- rille.chat.body -- walk 2: transcript, tools and parameters become the bytes of one request.
 ---
---- The body is head .. messages .. tail: the messages' bytes stand already in the transcript, so a
---- turn encodes what is new. Invariants: the same request gives the same bytes (members sorted,
---- tools in the caller's order), and nothing is sent that the caller did not set, except model,
---- messages, stream and tools.
+--- The body is head .. messages .. tail. Head and tail are its frame, the same for every transcript;
+--- the messages' bytes stand already in the transcript, so a turn encodes what is new. Invariants:
+--- the same request gives the same bytes (members sorted, tools in the caller's order), and nothing
+--- is sent that the caller did not set, except model, messages, stream and tools.
 --- Source: wire contract §1, §1.2; design invariants 6 and 9.
 
 local heal = require "rille.heal"
@@ -13,7 +13,7 @@ local rewrite = require "rille.rewrite"
 
 local body = {}
 
----@class rille.Body
+---@class rille.Frame
 ---@field profile rille.Profile    with the flags that made it
 ---@field members table            all members but messages and tools, for rille.heal
 ---@field head string
@@ -122,12 +122,11 @@ local function given_members(request, flags)
 end
 
 
---- Builds the request for one provider; the messages that have no wire form for it yet get one.
----@param request table          as chat.start takes it
+--- Makes the frame of requests to one provider.
+---@param request table          as chat.start takes it; its messages do not matter
 ---@param profile rille.Profile
----@return rille.Body? body
----@return rille.Failure? failure   "invalid_request"
-function body.build(request, profile)
+---@return rille.Frame frame
+function body.frame(request, profile)
   local neutral_bytes
   profile, neutral_bytes = effective(profile, request.verbatim and profile.flags.verbatim,
     request.heal)
@@ -146,9 +145,8 @@ function body.build(request, profile)
   if members.messages ~= nil then
     made.whole = "{" .. table.concat(encode_members(members, texts), ",") .. "}"
   elseif not neutral_bytes then
-    local key, trouble = rewrite.transcript(request.messages, profile, opening ~= nil)
-    if not key then return nil, trouble end
-    made.key, made.opening = key, opening and rewrite.opening(opening, profile)
+    made.key = rewrite.key(profile, opening ~= nil)
+    made.opening = opening and rewrite.opening(opening, profile)
   end
   local model = members.model
   members.model = nil
@@ -158,17 +156,29 @@ function body.build(request, profile)
 end
 
 
---- The whole text of a request.
----@param made rille.Body
+--- Makes the wire forms that a transcript lacks for this frame.
+---@async
+---@param frame rille.Frame
 ---@param transcript rille.Transcript
+---@return rille.Failure? failure   "invalid_request": a local image that cannot be sent
+function body.fill(frame, transcript)
+  if not frame.key then return nil end
+  local _, trouble = rewrite.transcript(transcript, frame.profile, frame.opening ~= nil, frame.key)
+  return trouble
+end
+
+
+--- The whole text of a request.
+---@param frame rille.Frame
+---@param transcript rille.Transcript   filled
 ---@return string
-function body.text(made, transcript)
-  if made.whole then return made.whole end
-  local messages = transcript:wire(made.key)
-  if made.opening then
-    messages = "[" .. made.opening .. (#messages > 2 and "," or "") .. messages:sub(2)
+function body.text(frame, transcript)
+  if frame.whole then return frame.whole end
+  local messages = transcript:wire(frame.key)
+  if frame.opening then
+    messages = "[" .. frame.opening .. (#messages > 2 and "," or "") .. messages:sub(2)
   end
-  return made.head .. messages .. made.tail
+  return frame.head .. messages .. frame.tail
 end
 
 

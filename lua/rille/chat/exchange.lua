@@ -9,12 +9,9 @@
 --- Source: wire contract §3; reliability §4.
 
 local attempt = require "rille.chat.attempt"
-local body = require "rille.chat.body"
-local endpoint = require "rille.endpoint"
 local failure = require "rille.failure"
 local log = require "rille.log"
 local prefix = require "rille.chat.prefix"
-local provider = require "rille.provider"
 local recover = require "rille.chat.recover"
 local retry = require "rille.retry"
 local think = require "rille.chat.think"
@@ -34,38 +31,30 @@ local function clear_attempt(self)
   self._transfer = nil
   if self._counted then
     self._counted = false
-    self._endpoint:finish({})
+    self._target.endpoint:finish({})
   end
 end
 
 
---- Chooses the model to ask: `target` is {profile, script}.
+--- Chooses whom to ask.
 local function aim(self, target)
-  self._target, self._body = target, nil
+  self._target = target
   self._attempt, self._cures, self._redirects, self._cured, self._learned = 0, 0, 0, {}, {}
-  self._endpoint = target.script and endpoint.new() or endpoint.of(target.profile)
-  self._url = provider.url(target.profile, "/chat/completions")
 end
 
 
 --- Sends the request once more, or for the first time. → failure | nil
 local function launch(self)
-  local refused
-  if not self._body then
-    self._body, refused = body.build(self._request, self._target.profile)
-    if not self._body then return refused end
-  end
-  local transfer
-  transfer, refused = attempt.send(self._request, self._target, self._body, self._url,
-    self._endpoint, self._deadline)
+  local target = self._target
+  local transfer, refused = attempt.send(target, self._messages, self._want, self._deadline)
   if not transfer then return refused end
   if self._outcome then return transfer:close() end   -- closed meanwhile, by another task
   self._attempt, self._attempts = self._attempt + 1, self._attempts + 1
   self._transfer, self._counted = transfer, true
-  local flags, is_verbatim = self._body.profile.flags, self._request.want == "chunks"
-  self._prefix = not is_verbatim and prefix.of(self._request.messages, flags) or nil
+  local flags, is_verbatim = target.frame.profile.flags, self._want == "chunks"
+  self._prefix = not is_verbatim and prefix.of(self._messages, flags) or nil
   self._think = not is_verbatim and think.of(flags) or nil
-  self._endpoint:begin(self._attempt > 1)
+  target.endpoint:begin(self._attempt > 1)
 end
 
 
@@ -98,8 +87,8 @@ end
 --- The next model of the list, when this one is in lasting trouble.
 local function fall_back(self, problem)
   if self._delivered or not problem.retryable then return nil end
-  while self._next <= #self._targets do
-    local target, refused = self._targets[self._next]()
+  while true do
+    local target, refused = self._wish:target(self._next)
     self._next = self._next + 1
     if target then
       aim(self, target)
@@ -109,6 +98,7 @@ local function fall_back(self, problem)
       log.info("falling back to %s (%s): %s", event.provider, event.model or "?", problem)
       return "fallback", event
     end
+    if not refused then return nil end
     log.warn("cannot fall back: %s", refused)
   end
 end
@@ -120,7 +110,7 @@ local function settle(self)
   local completion, info, reply = self._transfer:finish()
   if self._outcome then return nil end   -- closed meanwhile, by another task
   self._transfer, self._counted = nil, false
-  self._endpoint:finish(info.headers or {}, info.status)
+  self._target.endpoint:finish(info.headers or {}, info.status)
   if self._think then think.strip(completion or reply.partial, info) end
   if completion then
     if self._prefix then self._prefix:strip(completion) end
@@ -253,16 +243,17 @@ Exchange.__gc = clear_attempt   -- no clock: the runtime may be closing
 
 --- Starts an exchange.
 ---@async
----@param request table       as chat.start takes it, complete
----@param targets fun():table?, rille.Failure?[]   each gives {profile, script}
+---@param wanted rille.Wish
+---@param messages rille.Transcript
+---@param want? "deltas"|"chunks"
 ---@return rille.Exchange? exchange
 ---@return rille.Failure? failure
-function exchange.new(request, targets)
-  local target, refused = targets[1]()
+function exchange.new(wanted, messages, want)
+  local target, refused = wanted:target(1)
   if not target then return nil, refused end
-  local started, total = time.now(), request.timeout.total
+  local started, total = time.now(), wanted.request.timeout.total
   local self = setmetatable({
-    _request = request, _targets = targets, _next = 2,
+    _wish = wanted, _request = wanted.request, _messages = messages, _want = want, _next = 2,
     _started = started, _deadline = total and started + total,
     _attempts = 0, _restarts = 0, _delivered = false,
   }, Exchange)

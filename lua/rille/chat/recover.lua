@@ -9,6 +9,7 @@ local attempt = require "rille.chat.attempt"
 local heal = require "rille.heal"
 local log = require "rille.log"
 local retry = require "rille.retry"
+local targets = require "rille.chat.target"
 local url = require "rille.http.url"
 
 local MOST_CURES <const> = 3       -- different ones, in one request
@@ -25,13 +26,14 @@ local recover = {}
 ---@return boolean
 function recover.redirect(self, problem, headers)
   if problem.status ~= 307 and problem.status ~= 308 or not headers.location then return false end
-  local location = url.resolve(self._url, headers.location)
-  if not url.same_origin(self._url, location) or self._redirects >= MOST_REDIRECTS then
+  local location = url.resolve(self._target.address, headers.location)
+  if not url.same_origin(self._target.address, location) or self._redirects >= MOST_REDIRECTS then
     problem.message = ("redirected to %s, where the key does not go: set base_url"):format(
       log.redact(location))
     return false
   end
-  self._redirects, self._url = self._redirects + 1, location
+  self._redirects = self._redirects + 1
+  self._target = targets.moved(self._target, self._request, location)
   return true
 end
 
@@ -55,11 +57,13 @@ function recover.cure(self, problem)
   if self._request.heal == false or self._delivered or self._cures >= MOST_CURES then
     return false
   end
-  local differences, what = heal.find(problem, self._body.members, self._body.profile.flags)
+  local frame = self._target.frame
+  local differences, what = heal.find(problem, frame.members, frame.profile.flags)
   if not differences or is_tried(self, differences) then return false end
-  self._cures, self._body = self._cures + 1, nil
+  self._cures = self._cures + 1
   self._learned[#self._learned + 1] = differences
   heal.remember(self._target.profile, differences, what)
+  self._target = targets.cured(self._target, self._request)
   return true
 end
 
@@ -80,7 +84,7 @@ end
 function recover.renew(self, problem)
   if problem.status ~= 401 or self._renewed or self._target.script then return nil end
   self._renewed = true
-  local target = self._targets[self._next - 1]()
+  local target = self._wish:target(self._next - 1)
   if not target or target.profile.api_key == self._target.profile.api_key then return nil end
   log.info("%s: refused the key; there is a new one", target.profile.name)
   return target
@@ -107,7 +111,7 @@ function recover.delay(self, problem, headers)
   if self._target.script then return 0 end
   local left = attempt.left(self._deadline)
   if left and delay >= left then return nil end
-  if not self._endpoint:spend_retry() then
+  if not self._target.endpoint:spend_retry() then
     problem.detail.retry_budget = "spent"
     log.info("%s: too many retries at once, giving up", self._target.profile.name)
     return nil

@@ -1,0 +1,138 @@
+--- rille.chat.wish -- walk 2: what is asked, but for the messages: often the same for thousands of requests.
+---
+--- Its owner (an agent, or one call) keeps a wish as long as it `serves`; the wish keeps the first of its targets as
+--- long as all that it was made of stays as it was: the configuration, the variables of the environment that were read,
+--- what was learned about servers, and no function that gives the key. Invariant: what comes out is what would be made
+--- anew; a wish that outlives a request holds copies, so that nobody changes it from outside.
+
+local config = require "rille.config"
+local core = require "rille.core"
+local heal = require "rille.heal"
+local json = require "rille.json"
+local retry = require "rille.retry"
+local target = require "rille.chat.target"
+
+---@class rille.Wish
+---@field request rille.ChatRequest   without messages, with all defaults
+---@field _asked? table               a copy of what was asked, for `serves`
+---@field _models any[]               names and scripts: the first, and whom to ask when it is in trouble; false: the default
+---@field _target? rille.Target       the first one, while it can be kept
+---@field _notes? rille.ConfigNotes   what it was made of
+---@field _changes? integer           heal.changes at that time
+local Wish = {}
+Wish.__index = Wish
+
+local wish = {}
+
+local MOST_LEVELS <const> = 128   -- of tables that are kept; JSON takes no more
+
+--- Seconds; `total` is unlimited.
+wish.TIMEOUT = { connect = 10, first_byte = 600, idle = 120 }
+
+
+local function timeouts(given)
+  if type(given) == "number" then given = { total = given } end
+  local made = {}
+  for name, value in pairs(wish.TIMEOUT) do made[name] = value end
+  for name, value in pairs(given or {}) do made[name] = value or nil end
+  return made
+end
+
+
+--- A model that is a list of models, and no script.
+local function is_list(model)
+  return type(model) == "table" and not target.is_script(model)
+end
+
+
+--- Scripts and tools are objects: a list of them is the same when it holds the same ones.
+local function same_list(a, b)
+  if a == b then return true end
+  if not is_list(a) or not is_list(b) or #a ~= #b then return false end
+  for i = 1, #a do
+    if a[i] ~= b[i] then return false end
+  end
+  return true
+end
+
+
+--- A copy of what is nothing but data; nil, true for what holds objects, which may change behind our back.
+local function copy(value, level)
+  if type(value) ~= "table" or value == json.absent then return value end
+  local metatable = getmetatable(value)
+  if metatable and not metatable.__jsontype or level == MOST_LEVELS then return nil, true end
+  local made = {}
+  for name, member in next, value do
+    local member_copy, is_object = copy(member, level + 1)
+    if is_object then return nil, true end
+    made[name] = member_copy
+  end
+  return setmetatable(made, metatable)
+end
+
+
+--- For one request.
+---@param request rille.ChatRequest   may hold messages
+---@return rille.Wish
+function wish.new(request)
+  local complete, model = {}, request.model
+  for name, value in pairs(request) do complete[name] = value end
+  complete.timeout = timeouts(request.timeout)
+  complete.retries = request.retries or retry.DEFAULT
+  if not is_list(model) or #model == 0 then model = { model or false } end
+  return setmetatable({ request = complete, _models = model }, Wish)
+end
+
+
+--- For as many requests as it serves.
+---@param model any        as in rille.ChatRequest
+---@param tools table[]    never changed
+---@param asked table      the other members
+---@return rille.Wish
+function wish.keep(model, tools, asked)
+  local data, has_objects = copy(asked, 0)
+  local kept = {}
+  for name, value in pairs(data or asked) do kept[name] = value end
+  kept.model = is_list(model) and table.move(model, 1, #model, 1, {}) or model
+  kept.tools = tools
+  local self = wish.new(kept)
+  if not has_objects then self._asked = data end
+  return self
+end
+
+
+--- Does it still say what is asked now?
+---@return boolean
+function Wish:serves(model, tools, asked)
+  return self._asked ~= nil and same_list(self.request.model, model) and same_list(self.request.tools, tools)
+    and core.same(self._asked, asked)
+end
+
+
+--- The first target as it was made before, if it would be made the same way now.
+local function kept_target(self)
+  if self._target and self._changes == heal.changes and self._notes:hold() then return self._target end
+end
+
+
+--- Whom to ask.
+---@async
+---@param number integer   1 for the model to ask, 2 for the one to fall back to …
+---@return rille.Target? target   nil without a failure: the list ends before
+---@return rille.Failure? failure
+function Wish:target(number)
+  local model = self._models[number]
+  if model == nil then return nil end
+  if number > 1 then return target.new(self.request, model, true) end
+  local kept = kept_target(self)
+  if kept then return kept end
+  local notes <close> = config.take_notes()
+  local changes = heal.changes
+  local made, trouble = target.new(self.request, model or nil, false)
+  local is_kept = made and not made.profile.asks_key
+  self._target, self._notes, self._changes = is_kept and made or nil, notes, changes
+  return made, trouble
+end
+
+
+return wish

@@ -1,0 +1,86 @@
+/* lua_same.c -- beside the walk: core.same, do two values say the same?
+ *
+ * For what is kept as long as the options that it was made of stay as they were: tables of scripts,
+ * which anybody may change in place, are compared with a copy. No metamethod is called.
+ */
+#include "lua_core.h"
+
+enum { MOST_LEVELS = 128 }; /* what JSON allows; deeper tables are never the same */
+
+static bool is_same(lua_State *L, int a, int b, int level);
+
+
+/* Have both the same metatable, or none? */
+static bool same_metatable(lua_State *L, int a, int b)
+{
+    int has_a = lua_getmetatable(L, a);
+    int has_b = lua_getmetatable(L, b);
+    bool same = has_a == has_b && (has_a == 0 || lua_rawequal(L, -1, -2));
+    lua_pop(L, has_a + has_b);
+    return same;
+}
+
+
+/* Does b hold all that a holds? <count> gets the number of a's members. */
+static bool holds(lua_State *L, int a, int b, int level, size_t *count)
+{
+    lua_pushnil(L);
+    for (*count = 0; lua_next(L, a) != 0; ++*count) {
+        lua_pushvalue(L, -2);
+        lua_rawget(L, b);
+        int top = lua_gettop(L);
+        if (!is_same(L, top - 1, top, level)) {
+            lua_settop(L, top - 3);
+            return false;
+        }
+        lua_pop(L, 2);
+    }
+    return true;
+}
+
+
+static size_t count_members(lua_State *L, int table)
+{
+    size_t count = 0;
+    for (lua_pushnil(L); lua_next(L, table) != 0; lua_pop(L, 1))
+        count++;
+    return count;
+}
+
+
+static bool same_tables(lua_State *L, int a, int b, int level)
+{
+    size_t count;
+    if (level == MOST_LEVELS || !same_metatable(L, a, b))
+        return false;
+    luaL_checkstack(L, 6, "tables to compare");
+    return holds(L, a, b, level + 1, &count) && count_members(L, b) == count;
+}
+
+
+/* 1 and 1.0 are equal, and not the same: JSON, at least, may tell them apart. */
+static bool is_same(lua_State *L, int a, int b, int level)
+{
+    if (lua_rawequal(L, a, b))
+        return lua_isinteger(L, a) == lua_isinteger(L, b);
+    return lua_istable(L, a) && lua_istable(L, b) && same_tables(L, a, b, level);
+}
+
+
+/* boolean = core.same(a, b) */
+static int l_same(lua_State *L)
+{
+    luaL_checkany(L, 2);
+    lua_pushboolean(L, is_same(L, 1, 2, 0));
+    return 1;
+}
+
+
+static const luaL_Reg functions[] = {{"same", l_same}, {NULL, NULL}};
+
+
+int rl_open_same(lua_State *L)
+{
+    rl_core_functions(L, functions);
+    return 0;
+}
