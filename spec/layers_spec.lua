@@ -5,7 +5,7 @@ local source = require "spec.support.source"
 
 --- Files that are named stand in their room; every other file of runtime/ is wire.
 local c_rooms <const> = {
-  main = "program", rille = "host", module = "seam",
+  main = "program", rille = "host", rille_agent = "host", host = "host", module = "seam",
   task = "engine", wait = "engine", stop = "engine", engine = "engine", shield = "engine", interrupt = "engine", sandbox = "engine",
   buf = "base", err = "base", blocks = "base",
 }
@@ -68,7 +68,7 @@ end
 --- Modules that are named stand in their room, with everything below their name; every other module is domain.
 local lua_rooms <const> = {
   [0] = { "rille.core" },
-  { "failure", "log", "options", "printable", "time", "uv", "await", "coroutine", "task", "process", "fs",
+  { "failure", "log", "options", "printable", "time", "uv", "await", "task", "process", "fs",
     "http", "json", "transcript" },
   {},   -- domain
   { "script", "mock", "httpd" },
