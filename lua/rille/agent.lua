@@ -91,9 +91,10 @@ local run_types <const> = {
 local function check_shared(given, name, level)
   limits.check(given.limits, name .. ": limits", level + 1)
   options.check(given.on, events.handler_types, name .. ": on", level + 1)
-  local n = given.params and given.params.n
+  if not given.params then return end
+  local n = given.params.n
   if n ~= nil and n ~= 1 then error(name .. ": params: n: an agent follows one choice only", level + 1) end
-  for key, value in pairs(given.params or {}) do
+  for key, value in pairs(given.params) do
     local ok, problem = pcall(json.encode, value)
     if not ok then error(("%s: params: %s: %s"):format(name, key, problem:gsub("^json: ", "")), level + 1) end
   end
@@ -132,8 +133,12 @@ end
 
 --- `inner` is known for the run of an agent that is called as a tool: its limits, the run around it.
 local function start(self, prompt, given, level, inner, turns)
-  given = options.check(given, run_types, "agent:run", level + 1)
-  check_shared(given, "agent:run", level + 1)
+  if given == nil then
+    given = {}
+  else
+    options.check(given, run_types, "agent:run", level + 1)
+    check_shared(given, "agent:run", level + 1)
+  end
   if given.transcript ~= nil and not transcripts.is(given.transcript) then
     local message = "agent:run: option 'transcript': a transcript expected, got %s"
     error(message:format(type(given.transcript)), level + 1)

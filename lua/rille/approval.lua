@@ -15,6 +15,7 @@ local printable = require "rille.printable"
 local approval = {}
 
 local SHOWN <const> = 4000   -- bytes of escaped arguments; of longer ones head and tail are shown
+local ALLOWED <const> = { allowed = true }
 
 
 --- `name {"path":"a.txt"}` on one line, nothing in it that a terminal would obey.
@@ -180,7 +181,7 @@ end
 ---@return {allowed: boolean, reason?: string, arguments?: string} answer
 function approval.decide(run, call, context)
   local verdict, reason = policy(call, context)
-  if verdict == "allow" then return { allowed = true } end
+  if verdict == "allow" then return ALLOWED end
   if verdict == "deny" then return { allowed = false, reason = reason } end
   return ask(run, call, context, reason)
 end

@@ -69,6 +69,7 @@ end
 
 --- Neighbours that may run beside each other form a group; a sequential tool is a group of its own.
 local function groups_of(run, records)
+  if not records[2] then return { { records[1], next = 1 } } end
   local groups, open = {}, nil
   for _, record in ipairs(records) do
     if run.one_by_one or record.tool and record.tool.sequential then
@@ -114,8 +115,10 @@ end
 
 
 local function run_group(run, group)
+  local others = math.min(#group, run.limits.concurrency) - 1
+  if others == 0 then return lane(run, group) end
   local lanes = {}
-  for i = 1, math.min(#group, run.limits.concurrency) - 1 do
+  for i = 1, others do
     lanes[i] = core.spawn(lane, run, group)
   end
   lane(run, group)

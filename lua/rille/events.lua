@@ -81,7 +81,7 @@ Bus.__index = Bus
 ---@param ... table|nil        tables of handlers by event type, called in this order
 ---@return rille.Bus
 function events.new(name, parent, ...)
-  local self = setmetatable({ parent = parent, handlers = {}, readers = {}, path = {} }, Bus)
+  local self = setmetatable({ parent = parent, handlers = {}, readers = {}, path = nil, last = nil, is_told = nil }, Bus)
   self:rename(name)
   for i = 1, select("#", ...) do
     local handlers = select(i, ...)
@@ -94,26 +94,28 @@ end
 --- After a hand-off another agent speaks.
 ---@param name string
 function Bus:rename(name)
-  local path = self.parent and table.move(self.parent.path, 1, #self.parent.path, 1, {}) or {}
-  path[#path + 1] = name
+  local outer = self.parent and self.parent.path
+  local path = outer and table.move(outer, 1, #outer, 1, {}) or { name }
+  if outer then path[#path + 1] = name end
   self.path = path
 end
 
 
 --- Does anybody listen for one of these types, here or further out?
----@param ... string
+---@param kind string
+---@param second? string
+---@param third? string
 ---@return boolean
-function Bus:has_listener(...)
+function Bus:has_listener(kind, second, third)
   local bus = self
-  while bus do
+  repeat
     if bus.readers[1] then return true end
-    for _, handlers in ipairs(bus.handlers) do
-      for i = 1, select("#", ...) do
-        if handlers[select(i, ...)] then return true end
-      end
+    for i = 1, #bus.handlers do
+      local handlers = bus.handlers[i]
+      if handlers[kind] or second and handlers[second] or third and handlers[third] then return true end
     end
     bus = bus.parent
-  end
+  until not bus
   return false
 end
 

@@ -63,9 +63,11 @@ function failure.new(code, message, fields)
   if type(message) ~= "string" then
     error("failure.new: message: string expected, got " .. type(message), 2)
   end
-  local made = {}
-  for name, value in pairs(fields or {}) do made[name] = value end
-  made.code, made.message = code, message
+  local made = { code = code, message = message }
+  if fields then
+    for name, value in pairs(fields) do made[name] = value end
+    made.code, made.message = code, message
+  end
   return setmetatable(made, metatable)
 end
 

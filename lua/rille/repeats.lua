@@ -16,6 +16,7 @@ local repeats = {}
 local NUDGE_AT <const> = 3
 local WINDOW <const> = 3     -- times `most` (20 at most), in turns
 local SAMPLE <const> = 256   -- bytes of head and tail that stand for a result
+local NONE <const> = {}
 
 
 ---@param most number   this many end the run; the model is told at 3
@@ -32,23 +33,22 @@ local function digest(content)
 end
 
 
---- How often this call gave this result in the window, this turn included.
+--- How often this call gave this result in the window, this turn included. An entry lists the turns.
 function Repeats:_count(key, result)
   local entry = self.seen[key]
   if not entry or entry.result ~= result then
-    entry = { result = result, turns = {} }
-    self.seen[key] = entry
+    self.seen[key] = { self.turn, result = result }
+    return 1
   end
-  local turns = entry.turns
-  while turns[1] and turns[1] <= self.turn - self.window do table.remove(turns, 1) end
-  if turns[#turns] ~= self.turn then turns[#turns + 1] = self.turn end
-  return #turns
+  while entry[1] and entry[1] <= self.turn - self.window do table.remove(entry, 1) end
+  if entry[#entry] ~= self.turn then entry[#entry + 1] = self.turn end
+  return #entry
 end
 
 
 function Repeats:_forget()
   for key, entry in pairs(self.seen) do
-    if entry.turns[#entry.turns] <= self.turn - self.window then self.seen[key] = nil end
+    if entry[#entry] <= self.turn - self.window then self.seen[key] = nil end
   end
 end
 
@@ -59,11 +59,14 @@ end
 ---@return rille.Failure? stop             code "loop", or "approval" for a call that is denied again and again
 function Repeats:observe(calls)
   self.turn = self.turn + 1
-  local again, stop, any_ran = {}, nil, false
+  local again, stop, any_ran = NONE, nil, false
   for i, call in ipairs(calls) do
     any_ran = any_ran or call.ran
     local count = self:_count(call.name .. "\0" .. call.arguments, digest(call.content))
-    if count >= NUDGE_AT then again[i] = count end
+    if count >= NUDGE_AT then
+      again = again ~= NONE and again or {}
+      again[i] = count
+    end
     stop = stop or self:_verdict(call, count)
   end
   self.refused = any_ran and 0 or self.refused + 1

@@ -221,17 +221,19 @@ end
 ---@param turn rille.Turn
 function Run:commit(turn)
   self.turns[#self.turns + 1] = turn
-  local said = table.move(turn.results, 1, #turn.results, 2, { messages.kept(turn.message) })
-  if messages.is_empty(turn.message) then said = {} end
-  messages.append_all(self.transcript, said)
+  if not messages.is_empty(turn.message) then
+    local said = table.move(turn.results, 1, #turn.results, 2, { messages.kept(turn.message) })
+    messages.append_all(self.transcript, said)
+  end
   turn.seconds = time.now() - self.turn_started
-  self.bus:emit("turn", { number = turn.number, usage = turn.usage })
+  if self.bus:has_listener("turn") then self.bus:emit("turn", { number = turn.number, usage = turn.usage }) end
 end
 
 
 --- What was said to the run meanwhile becomes messages of the user.
 function Run:take_steering()
   local said = self.steering
+  if not said[1] then return end
   self.steering = {}
   for _, text in ipairs(said) do self.transcript:append { role = "user", content = text } end
 end
@@ -267,10 +269,12 @@ end
 ---@return rille.Run
 function run.start(given)
   local agent, options = given.agent, given.options
-  local self = setmetatable({
+  local self = setmetatable({   -- what is nil here comes later: the table need not grow for it
     agent = agent, options = options, own_tools = given.own_tools, given = given.given, prompt = given.prompt,
     value = options.value, transcript = given.transcript, usage = usage.new(), turns = {}, steering = {},
-    cuts = 0, repairs = 0, silences = 0,
+    cuts = 0, repairs = 0, silences = 0, task = nil, parent = nil, limits = nil, bus = nil, repeats = nil, begun = nil,
+    tools = nil, records = nil, one_by_one = nil, ask = nil, instructed = nil, turn_started = nil,
+    partial_pieces = nil, reply = nil, ended = nil,
   }, Run)
   self.task = core.spawn(main, self, given.turns)
   local around = nesting.of(self.task)

@@ -37,14 +37,17 @@ function message.kept(given)
 end
 
 
+local function append_each(transcript, list)
+  for _, one in ipairs(list) do transcript:append(one) end
+end
+
+
 --- Appends messages to a transcript: all of them, or none when one cannot be encoded or memory is missing.
 ---@param transcript rille.Transcript
 ---@param list table[]
 function message.append_all(transcript, list)
   local before = #transcript
-  local ok, trouble = pcall(function()
-    for _, one in ipairs(list) do transcript:append(one) end
-  end)
+  local ok, trouble = pcall(append_each, transcript, list)
   if ok then return end
   transcript:truncate(before)
   error(trouble, 0)

@@ -73,18 +73,21 @@ local function upcoming(run, number)
 end
 
 
+local NOTHING <const> = {}
+
+
 local function wishes_of(run, number)
   local prepare = run.agent.prepare
-  local wishes = prepare and prepare(upcoming(run, number)) or {}
-  return options.check(wishes, wish_types, "prepare", 1)
+  local wishes = prepare and prepare(upcoming(run, number))
+  return wishes and options.check(wishes, wish_types, "prepare", 1) or NOTHING
 end
 
 
-local function merged(...)
+--- A table with all that is in both; what the second says counts.
+local function merged(first, second)
   local all = {}
-  for i = 1, select("#", ...) do
-    for name, value in pairs((select(i, ...)) or {}) do all[name] = value end
-  end
+  for name, value in pairs(first or NOTHING) do all[name] = value end
+  for name, value in pairs(second or NOTHING) do all[name] = value end
   return all
 end
 
@@ -121,7 +124,8 @@ end
 function request.prepare(run)
   local agent, number = run.agent, #run.turns + 1
   local wishes = wishes_of(run, number)
-  local params = merged(agent.params, run.options.params, wishes.params)
+  local params = merged(agent.params, run.options.params)
+  if wishes.params then params = merged(params, wishes.params) end
   local tools = wishes.tools and toolset.new(wishes.tools, "prepare", 1) or tools_of(run)
   local model = wishes.model or model_of(run)
   params.tool_choice = choose(run, params, wishes)
@@ -132,7 +136,10 @@ function request.prepare(run)
   run.tools, run.forced_name = tools, forced_name(params.tool_choice)
   run.one_by_one = params.parallel_tool_calls == false
   run.ask = { model = model, params = params, instructions = instructions_of(run) }
-  return { number = number }
+  return {   -- what is nil comes later: the table need not grow for it
+    number = number, usage = nil, message = nil, model = nil, id = nil, finish_reason = nil, reasoning = nil,
+    results = nil, seconds = nil, cut = nil,
+  }
 end
 
 

@@ -6,6 +6,7 @@
 local usage = {}
 
 local BYTES_PER_TOKEN <const> = 4   -- a rough guess, for servers that do not say
+local MOST <const> = 2 ^ 53         -- and no more: beyond it numbers are not exact
 
 
 ---@return table    {requests = 0, prompt_tokens = 0, completion_tokens = 0, total_tokens = 0}
@@ -15,17 +16,21 @@ end
 
 
 local function is_count(value)
-  return type(value) == "number" and value >= 0 and value < 2 ^ 53
+  return type(value) == "number" and value >= 0 and value < MOST
 end
 
 
 local function add(sum, used)
-  for name, value in pairs(used) do
-    if is_count(value) then
-      sum[name] = (is_count(sum[name]) and sum[name] or 0) + value
-    elseif type(value) == "table" and (sum[name] == nil or type(sum[name]) == "table") then
-      sum[name] = sum[name] or {}
-      add(sum[name], value)
+  for name, value in next, used do
+    local kind, had = type(value), sum[name]
+    if kind == "number" then
+      if value >= 0 and value < MOST then sum[name] = type(had) == "number" and had + value or value end
+    elseif kind == "table" and (had == nil or type(had) == "table") then
+      if not had then
+        had = {}
+        sum[name] = had
+      end
+      add(had, value)
     end
   end
 end

@@ -16,6 +16,7 @@ local calls = {}
 local MOST_CALLS <const> = 128            -- of one message; the others are answered with an error
 local LONGEST_ARGUMENTS <const> = 1 << 20 -- bytes
 local QUOTED <const> = 200                -- bytes of wrong arguments that an error message repeats
+local UNIQUE_KEYS <const> = { unique_keys = true }
 
 ---@class rille.CallRecord
 ---@field id string
@@ -81,9 +82,9 @@ end
 
 --- The object, or nil and why there is none. Some servers encode the object twice.
 local function decode_object(text)
-  local value, trouble = core.json_decode(text, { unique_keys = true })
+  local value, trouble = core.json_decode(text, UNIQUE_KEYS)
   if type(value) == "string" then
-    local inner = core.json_decode(value, { unique_keys = true })
+    local inner = core.json_decode(value, UNIQUE_KEYS)
     if type(inner) == "table" then value, text = inner, value end
   end
   if trouble then
@@ -118,10 +119,19 @@ end
 
 -- ---------------------------------------------------------------- entries of a message
 
+--- What is nil here comes later, or never: the table need not grow for it.
+local function new_record(kind, name, arguments)
+  return {
+    kind = kind, name = name, arguments = arguments, decoded = nil, id = nil, wire = nil, problem = nil, tool = nil,
+    context = nil, ran = nil, started = nil, deadline = nil, content = nil, ok = nil,
+  }
+end
+
+
 local function read_function(entry, tools)
   local called = type(entry["function"]) == "table" and entry["function"] or {}
   local name = type(called.name) == "string" and called.name or ""
-  local record = { kind = "function", name = known_name(name, tools) }
+  local record = new_record("function", known_name(name, tools))
   read_arguments(record, called.arguments)
   called.name, called.arguments = storable_name(record.name), record.arguments
   entry.type, entry["function"] = "function", called
@@ -135,7 +145,7 @@ local function read_custom(entry)
   local input = type(called.input) == "string" and called.input or ""
   called.name, called.input = storable_name(name), input
   entry.custom = called
-  return { kind = "custom", name = name, arguments = input }
+  return new_record("custom", name, input)
 end
 
 
@@ -171,8 +181,12 @@ end
 local function entries_of(message, tools)
   local entries = {}
   for _, entry in ipairs(type(message.tool_calls) == "table" and message.tool_calls or {}) do
-    local inner = type(entry) == "table" and (unwrap(entry, tools) or { entry }) or {}
-    table.move(inner, 1, #inner, #entries + 1, entries)
+    local inner = type(entry) == "table" and unwrap(entry, tools)
+    if inner then
+      table.move(inner, 1, #inner, #entries + 1, entries)
+    elseif type(entry) == "table" then
+      entries[#entries + 1] = entry
+    end
   end
   if #entries == 0 and type(message.function_call) == "table" then
     entries[1] = { type = "function", ["function"] = message.function_call }

@@ -2,8 +2,8 @@
 ---
 --- Invariant: what a context shows of a call is a copy; the bytes that run are frozen elsewhere.
 
+local core = require "rille.core"
 local failure = require "rille.failure"
-local json = require "rille.json"
 local time = require "rille.time"
 
 ---@class rille.Context
@@ -13,20 +13,29 @@ local time = require "rille.time"
 ---@field path string[]                  names of agents from the outermost inwards to this one
 ---@field transcript rille.Transcript    as it was before this turn
 local Context = {}
-Context.__index = Context
 
 local context = {}
+
+local NO_NULLS <const> = { nulls = false }
+
+
+--- `context.call` is made when somebody asks for it.
+function Context:__index(name)
+  if name ~= "call" then return Context[name] end
+  local call = self:shown_call()
+  self.call = call
+  return call
+end
 
 
 ---@param run rille.Run
 ---@param record rille.CallRecord
 ---@return rille.Context
 function context.new(run, record)
-  local self = setmetatable({
-    value = run.value, agent = run.agent, path = run.bus.path, transcript = run.transcript, _run = run, _record = record,
+  return setmetatable({
+    value = run.value, agent = run.agent, path = run.bus.path, transcript = run.transcript, _run = run,
+    _record = record, call = nil,
   }, Context)
-  self.call = self:shown_call()
-  return self
 end
 
 
@@ -35,7 +44,7 @@ end
 function Context:shown_call()
   local record = self._record
   local arguments = record.arguments
-  if record.kind == "function" then arguments = json.decode(arguments, { nulls = false }) end
+  if record.kind == "function" then arguments = core.json_decode(arguments, NO_NULLS) end
   return { id = record.id, name = record.name, arguments = arguments }
 end
 

@@ -7,7 +7,6 @@ local await = require "rille.await"
 local clock = require "rille.agent.clock"
 local core = require "rille.core"
 local failure = require "rille.failure"
-local json = require "rille.json"
 local log = require "rille.log"
 local nesting = require "rille.agent.nesting"
 local result = require "rille.dispatch.result"
@@ -19,6 +18,7 @@ local CANCEL_GRACE <const> = 1.2   -- seconds to clean up when the run is cancel
 
 local CLOCK_GRAIN <const> = 0.005    -- seconds that the loop's clock may be behind or ahead
 
+local NO_NULLS <const> = { nulls = false }
 local over <const> = { done = true, failed = true, cancelled = true }
 
 
@@ -30,22 +30,24 @@ function worker.is_over(task)
 end
 
 
---- What the tool returned is kept in `outcome` even if its task is cancelled while it returns.
-local function start(record, late)
-  local outcome, arguments = {}, record.arguments
-  if record.kind == "function" then arguments = json.decode(arguments, { nulls = false }) end
+local function keep(outcome, ok, value, reason)
+  outcome.ended, outcome.ok, outcome.value, outcome.reason = true, ok, value, reason
+end
+
+
+--- The tool's task. What the tool returned is kept in `outcome` even if the task is cancelled while it returns.
+local function work(record, late, outcome)
+  local arguments = record.arguments
+  if record.kind == "function" then arguments = core.json_decode(arguments, NO_NULLS) end
 
   local function on_raise(value)   -- runs before the tool's own clean-up, which may ask
     record.cancelled = record.cancelled or rawequal(value, late) or failure.is(value) and value.code == "cancelled"
     return failure.traced(value)
   end
 
-  local task = core.spawn(function()
-    outcome.begun = true
-    nesting.enter(record.context)
-    outcome.values = table.pack(xpcall(record.tool.run, on_raise, arguments, record.context))
-  end)
-  return task, outcome
+  outcome.begun = true
+  nesting.enter(record.context)
+  keep(outcome, xpcall(record.tool.run, on_raise, arguments, record.context))
 end
 
 
@@ -66,11 +68,11 @@ end
 
 --- What the tool left behind, as content.
 local function read(record, outcome)
-  local values, most = outcome.values, record.tool.max_result_bytes or 65536
-  if not values then return "Error: the tool was stopped", false end
-  if values[1] then return result.encode(values[2], values[3], values.n - 1, most) end
-  log_crash(record.name, values[2])
-  return result.cap(result.crash(values[2]), most), false
+  local value, reason, most = outcome.value, outcome.reason, record.tool.max_result_bytes or 65536
+  if not outcome.ended then return "Error: the tool was stopped", false end
+  if outcome.ok then return result.encode(value, reason, reason ~= nil and 2 or 1, most) end
+  log_crash(record.name, value)
+  return result.cap(result.crash(value), most), false
 end
 
 
@@ -79,7 +81,7 @@ local function interrupt(record, task, outcome, why)
   record.cancelled = true
   task:cancel(why)
   if await.can_wait() then pcall(task.join, task, CANCEL_GRACE) end
-  if outcome.values and outcome.values[1] then return read(record, outcome) end
+  if outcome.ok then return read(record, outcome) end
   if not outcome.begun then return "Error: not run: " .. why.message, false end
   return ("Error: interrupted while it ran (%s); it may have had effects"):format(why.message), false
 end
@@ -94,7 +96,8 @@ end
 ---@return rille.Failure? stop    the failure that ended the wait: the run stops
 function worker.run(run, record)
   local seconds, late = clock.of_tool(run, record.tool)
-  local task, outcome = start(record, late)
+  local outcome = { begun = nil, ended = nil, ok = nil, value = nil, reason = nil }
+  local task = core.spawn(work, record, late, outcome)
   local waited, timed_out = pcall(await_end, record, task, seconds, late)
   if not waited then
     local why = failure.from(timed_out)
