@@ -11,6 +11,8 @@
 #define SMALLEST_FOR_MALLOC (RL_LARGEST_BLOCK + 1)
 #endif
 
+#define RARE __attribute__((noinline)) /* keeps what is called all the time short */
+
 enum { PAGE = 16 * 1024 }; /* bytes */
 
 /* A block that nobody uses, or the head of a page. */
@@ -55,21 +57,27 @@ static bool add_page(struct rl_blocks *blocks)
 }
 
 
-static void *take(struct rl_blocks *blocks, size_t size)
+/* A block that nobody had before. */
+RARE static void *cut(struct rl_blocks *blocks, size_t size)
 {
-    struct rl_block *block = blocks->freed[index_of(size)];
-    if (block != NULL) {
-        blocks->freed[index_of(size)] = block->next;
-        __builtin_prefetch(block->next, 1); /* it was freed long ago, and is taken soon */
-        return block;
-    }
-    size = (index_of(size) + 1) * RL_BLOCK_STEP;
     if (blocks->fresh_len < size && !add_page(blocks))
         return NULL;
     char *fresh = blocks->fresh;
     blocks->fresh += size;
     blocks->fresh_len -= size;
     return fresh;
+}
+
+
+static void *take(struct rl_blocks *blocks, size_t size)
+{
+    size_t index = index_of(size);
+    struct rl_block *block = blocks->freed[index];
+    if (block == NULL)
+        return cut(blocks, (index + 1) * RL_BLOCK_STEP);
+    blocks->freed[index] = block->next;
+    __builtin_prefetch(block->next, 1); /* it was freed long ago, and is taken soon */
+    return block;
 }
 
 
@@ -88,10 +96,14 @@ static void drop(struct rl_blocks *blocks, void *block, size_t size)
 }
 
 
-/* To or from a small block, or between two sizes of them. One that shrinks stays where it is when
- * memory is missing: as a small block from then on, and so for good should it have been large. */
-static void *move(struct rl_blocks *blocks, void *block, size_t old_size, size_t new_size)
+/* One that shrinks stays where it is when memory is missing: as a small block from then on, and so
+ * for good should it have been large. */
+RARE static void *move(struct rl_blocks *blocks, void *block, size_t old_size, size_t new_size)
 {
+    if (!is_small(old_size) && !is_small(new_size)) {
+        void *resized = realloc(block, new_size);
+        return resized == NULL && new_size <= old_size ? block : resized;
+    }
     if (is_small(old_size) && is_small(new_size) && index_of(old_size) == index_of(new_size))
         return block;
     void *moved = get(blocks, new_size);
@@ -103,18 +115,14 @@ static void *move(struct rl_blocks *blocks, void *block, size_t old_size, size_t
 }
 
 
-void *rl_blocks_resize(struct rl_blocks *blocks, void *block, size_t old_size, size_t new_size)
+void *rl_blocks_resize(void *blocks, void *block, size_t old_size, size_t new_size)
 {
-    if (old_size == 0)
+    if (block == NULL)
         return new_size > 0 ? get(blocks, new_size) : NULL;
-    if (new_size == 0) {
-        drop(blocks, block, old_size);
-        return NULL;
-    }
-    if (is_small(old_size) || is_small(new_size))
+    if (new_size > 0)
         return move(blocks, block, old_size, new_size);
-    void *moved = realloc(block, new_size);
-    return moved == NULL && new_size <= old_size ? block : moved;
+    drop(blocks, block, old_size);
+    return NULL;
 }
 
 

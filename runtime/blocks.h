@@ -26,10 +26,11 @@ struct rl_blocks {
     size_t fresh_len;
 };
 
-/* As realloc of a block whose size is known: <old_size> is 0 for none, <new_size> 0 frees and
- * returns NULL. NULL when memory is missing, and then the block stays as it is; one that shrinks
- * never fails. All bytes of <blocks> are 0 before the first call. */
-void *rl_blocks_resize(struct rl_blocks *blocks, void *block, size_t old_size, size_t new_size);
+/* A lua_Alloc whose first argument is a struct rl_blocks: realloc of a block of <old_size> bytes.
+ * <block> NULL: a new one, and <old_size> says nothing; <new_size> 0 frees and returns NULL. NULL
+ * when memory is missing, and then the block stays as it is; one that shrinks never fails. All
+ * bytes of the struct are 0 before the first call. */
+void *rl_blocks_resize(void *blocks, void *block, size_t old_size, size_t new_size);
 
 /* Gives the pages back. Blocks above RL_LARGEST_BLOCK have to be freed one by one before. */
 void rl_blocks_close(struct rl_blocks *blocks);

@@ -41,7 +41,7 @@ struct rille {
     struct rl_engine *engine;
     rille_options options;
     struct rl_blocks blocks; /* unless the host allocates */
-    size_t memory;           /* bytes that Lua holds */
+    size_t memory;           /* bytes that Lua holds, when there is a ceiling */
     int depth;               /* callbacks and pumps on the C stack */
     bool closing;            /* rille_close was called from a callback */
     struct rl_host_tool *tools;

@@ -16,7 +16,7 @@
 
 /* ------------------------------------------------------------------ memory, errors, log */
 
-/* Lua's allocator: counts, and holds the ceiling. */
+/* Lua's allocator where the host has brought one, or set a ceiling. */
 static void *allocate(void *user, void *ptr, size_t old_size, size_t new_size)
 {
     struct rille *rt = user;
@@ -150,7 +150,10 @@ struct rille *rille_open(const rille_options *options)
         return NULL;
     if (options != NULL)
         rt->options = *options;
-    rt->L = lua_newstate(allocate, rt);
+    if (rt->options.allocate != NULL || rt->options.max_memory != 0)
+        rt->L = lua_newstate(allocate, rt);
+    else
+        rt->L = lua_newstate(rl_blocks_resize, &rt->blocks);
     if (rt->L == NULL) {
         rl_blocks_close(&rt->blocks);
         free(rt);
