@@ -7,7 +7,7 @@ local wire = require "spec.support.wire"
 
 local null, list = core.null, wire.list
 
-local ROUNDS <const> = os.getenv "RILLE_SLOW" and 20000 or 2000
+local ROUNDS <const> = os.getenv "RILLE_SLOW" and 20000 or os.getenv "RILLE_GC" and 200 or 2000
 
 
 --- A generator of its own, so that a failing round can be repeated.

@@ -4,10 +4,12 @@
 local core = require "rille.core"
 local wire = require "spec.support.wire"
 
-local RANDOM_CUTS <const> = os.getenv "RILLE_SLOW" and 1000 or 50
-local SPLIT_LIMIT <const> = os.getenv "RILLE_SLOW" and math.huge or 400 -- bytes that get every 2-split
-
-local LAST_BYTES <const> = 200 -- the end of a stream is cut everywhere
+--- How much is tried: all of it where there is time, a sample under an aggressive collector.
+local SLOW <const>, GC <const> = os.getenv "RILLE_SLOW", os.getenv "RILLE_GC"
+local RANDOM_CUTS <const> = SLOW and 1000 or GC and 5 or 50
+local SPLIT_LIMIT <const> = SLOW and math.huge or GC and 60 or 400 -- bytes that get every 2-split
+local EARLY_STEP <const> = SLOW and 1 or GC and 97 or 7             -- bytes between early ends
+local LAST_BYTES <const> = GC and 10 or 200                         -- the end of a stream is cut everywhere
 
 local fixtures = wire.fixtures()
 
@@ -93,8 +95,7 @@ describe("core.decode of a stream that ends early", function()
     for i, fixture in ipairs(fixtures) do
       if is_sound(fixture) then
         count = count + 1
-        local step = os.getenv "RILLE_SLOW" and 1 or 7
-        for at = i % step, #fixture.body, step do check(fixture, at) end
+        for at = i % EARLY_STEP, #fixture.body, EARLY_STEP do check(fixture, at) end
         for at = math.max(0, #fixture.body - LAST_BYTES), #fixture.body do check(fixture, at) end
       end
     end

@@ -13,6 +13,7 @@ local chunks, head, response, stream_head = raw_server.chunks, raw_server.head, 
 local SLACK <const> = os.getenv "RILLE_GC" and 6 or 0.3    -- seconds that a busy machine may cost us
 local LIMIT <const> = 0.15                                 -- seconds
 local LONG <const> = 30
+local MANY <const> = os.getenv "RILLE_GC" and 2000 or 100000   -- more than may be kept in any case
 
 
 local function event(delta, finish)
@@ -92,7 +93,7 @@ local at_once <const> = {
   end, code = "limit_turns" },
   ["calls a hundred thousand tools"] = { function(c)
     local calls = {}
-    for i = 1, 100000 do calls[i] = ('{"index":%d,"function":{"name":"rm","arguments":"{}"}}'):format(i) end
+    for i = 1, MANY do calls[i] = ('{"index":%d,"function":{"name":"rm","arguments":"{}"}}'):format(i) end
     c:send(response('data: {"choices":[{"delta":{"tool_calls":[' .. table.concat(calls, ",") .. ']}}]}\n\ndata: [DONE]\n\n'))
   end, code = "bad_response" },
   ["counts tokens that nobody can count"] = { function(c)
