@@ -9,6 +9,7 @@
 #include "json.h"
 #include "lua_core.h"
 #include "lua_json.h"
+#include "lua_plain.h"
 
 #include <string.h>
 
@@ -83,6 +84,8 @@ static struct rl_message_text *check_message(lua_State *L, int arg, const char *
     struct rl_message_text *message = rl_message_text_new(text->data, text->len, role);
     rl_buf_free(text);
     lua_settop(L, top);
+    if (message != NULL)
+        message->is_plain = rl_lua_is_plain(L, arg);
     return message;
 }
 
@@ -217,14 +220,14 @@ static int l_wire(lua_State *L)
 }
 
 
-/* index | nil = transcript:unwired(key [, from]) */
+/* index | nil = transcript:unwired(key [, from [, plain_serves]]) */
 static int l_unwired(lua_State *L)
 {
     struct rl_transcript *transcript = rl_check_transcript(L, 1);
     const char *key = luaL_checkstring(L, 2);
     lua_Integer from = luaL_optinteger(L, 3, 1);
     luaL_argcheck(L, from >= 1, 3, "index of a message, 1 or more");
-    size_t found = rl_transcript_unwired(transcript, key, (size_t)(from - 1));
+    size_t found = rl_transcript_unwired(transcript, key, (size_t)(from - 1), lua_toboolean(L, 4));
     if (found == transcript->count)
         lua_pushnil(L);
     else

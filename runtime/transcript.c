@@ -31,6 +31,7 @@ struct rl_message_text *rl_message_text_new(const char *text, size_t len, const 
     if (message == NULL)
         return NULL;
     message->refs = 1;
+    message->is_plain = false;
     message->len = len;
     memcpy(message->text, text, len);
     message->text[len] = '\0';
@@ -122,13 +123,31 @@ int rl_transcript_append(struct rl_transcript *transcript, struct rl_message_tex
 }
 
 
+static bool is_result(const struct rl_transcript_entry *entry)
+{
+    return strcmp(entry->message->role, "tool") == 0;
+}
+
+
+/* The first of the results that stand right before message <i>; <i> when there is none. */
+static size_t results_before(const struct rl_transcript *transcript, size_t i)
+{
+    while (i > 0 && is_result(&transcript->entries[i - 1]))
+        i--;
+    return i;
+}
+
+
 void rl_transcript_replace(struct rl_transcript *transcript, size_t i,
                            struct rl_message_text *message)
 {
-    struct rl_transcript_entry *entry = &transcript->entries[i];
-    rl_message_text_unref(entry->message);
-    entry->message = message;
-    set_form(entry, NULL);
+    struct rl_transcript_entry *entries = transcript->entries;
+    rl_message_text_unref(entries[i].message);
+    entries[i].message = message;
+    for (size_t n = results_before(transcript, i); n <= i; n++)
+        set_form(&entries[n], NULL);
+    for (size_t n = i + 1; n < transcript->count && is_result(&entries[n]); n++)
+        set_form(&entries[n], NULL);
 }
 
 
@@ -197,12 +216,20 @@ static bool is_wired(const struct rl_transcript_entry *entry, struct wanted want
 }
 
 
-size_t rl_transcript_unwired(const struct rl_transcript *transcript, const char *key, size_t from)
+size_t rl_transcript_unwired(const struct rl_transcript *transcript, const char *key, size_t from,
+                             bool plain_serves)
 {
     struct wanted form = wanted(key);
-    while (from < transcript->count && is_wired(&transcript->entries[from], form))
-        from++;
-    return from < transcript->count ? from : transcript->count;
+    bool plain_turn = true; /* are the results of this turn plain so far? */
+    size_t i = from < transcript->count ? results_before(transcript, from) : transcript->count;
+    for (; i < transcript->count; i++) {
+        const struct rl_transcript_entry *entry = &transcript->entries[i];
+        bool plain = entry->message->is_plain && (plain_turn || !is_result(entry));
+        plain_turn = plain || !is_result(entry);
+        if (i >= from && !(plain_serves && plain) && !is_wired(entry, form))
+            return i;
+    }
+    return transcript->count;
 }
 
 

@@ -19,6 +19,7 @@ struct rl_wire_form;
 struct rl_message_text {
     size_t refs;
     const char *role; /* NUL-terminated plain bytes */
+    bool is_plain;    /* of the shape that most servers take as it is; false at first */
     size_t len;       /* of the text */
     char text[];      /* JSON, NUL-terminated; the role stands behind it */
 };
@@ -47,7 +48,8 @@ void rl_transcript_free(struct rl_transcript *transcript);
  * failed _new gives it, is RL_ENOMEM. Returns 0 or RL_ENOMEM. */
 int rl_transcript_append(struct rl_transcript *transcript, struct rl_message_text *message);
 
-/* Puts <message> in the place of number <i> (from 0, below count); takes over the reference. */
+/* Puts <message> in the place of number <i> (from 0, below count); takes over the reference. The
+ * results beside it, whose forms may have counted on what it was, get theirs anew. */
 void rl_transcript_replace(struct rl_transcript *transcript, size_t i,
                            struct rl_message_text *message);
 
@@ -63,8 +65,11 @@ int rl_transcript_clone(struct rl_transcript *to, const struct rl_transcript *fr
 int rl_transcript_set_wire(struct rl_transcript *transcript, size_t i, const char *key,
                            const char *text, size_t len);
 
-/* The number of the first message from <from> on without a wire form for <key>, or count. */
-size_t rl_transcript_unwired(const struct rl_transcript *transcript, const char *key, size_t from);
+/* The number of the first message from <from> on that needs a wire form for <key> and has none, or
+ * count. Where <plain_serves>, plain messages need none; but a result does whose turn has an
+ * earlier one that is not plain: what that says elsewhere may stand behind the last of them. */
+size_t rl_transcript_unwired(const struct rl_transcript *transcript, const char *key, size_t from,
+                             bool plain_serves);
 
 /* Appends the messages' forms for <key> (the neutral text where there is none, and for NULL),
  * joined with commas and WITHOUT the brackets of the array. Returns the buffer's status. */

@@ -101,7 +101,7 @@ end)
 describe("JSON and transcripts between Lua and C", function()
   it("lose no block when any allocation fails", function()
     local _, lua_package = sh "for p in lua5.4 lua-5.4 lua54 lua; do pkg-config --exists $p && echo $p && break; done"
-    local driver = compile("lua_json_check", SOURCES .. " lua_json lua_json_encode lua_transcript",
+    local driver = compile("lua_json_check", SOURCES .. " span lua_json lua_json_encode lua_plain lua_transcript",
       "libcjson libuv " .. lua_package:match("%S+"))
     local ok, printed = sh(driver)
     os.remove(driver)

@@ -4,12 +4,13 @@
 --- wire form of each message, kept with the message under `rewrite.key(profile)` and made once.
 --- Wire forms and Transcript:set_wire: the form of a neutral message is the JSON text of its wire
 --- messages joined by commas; "" when it has none of its own (it was merged into the next one); nil
---- when the neutral bytes serve.
+--- when the neutral bytes serve. Plain messages are not even looked at where they always do.
 --- Source: wire contract §1.3–1.7, §4e; the echo fixtures.
 
 local ids = require "rille.rewrite.ids"
 local images = require "rille.rewrite.images"
 local json = require "rille.json"
+local message = require "rille.rewrite.message"
 local params = require "rille.rewrite.params"
 local sequence = require "rille.rewrite.sequence"
 local tools = require "rille.rewrite.tools"
@@ -24,10 +25,21 @@ local MESSAGE_FLAGS <const> = {
   "text_only", "tool_id_exact", "tool_id_max", "tool_images",
 }
 
+--- Bytes that the id of a call in a plain message has at most.
+local PLAIN_ID <const> = 40
+
 --- Is the wire form the same for all models of the profile?
 local MODEL_FLAGS <const> = { "no_system", "echo_except" }
 
-local keys = setmetatable({}, { __mode = "k" })   -- flags → key
+local keys = setmetatable({}, { __mode = "k" })   -- flags → {name, plain}
+
+
+--- Are plain messages (core's word: runtime/lua_plain.h) what a server with these flags wants to read? Then none of
+--- them needs a form. What a flag changes in other messages only is not asked.
+local function takes_plain(flags)
+  return not (flags.alternate or flags.assistant_after_tool or flags.content_null or flags.echo_always
+    or flags.tool_id_exact) and (flags.tool_id_max or PLAIN_ID) >= PLAIN_ID
+end
 
 
 --- A short name for what the flags say: it stands beside every message.
@@ -39,7 +51,7 @@ local function flags_key(flags)
     local value = flags[name]
     parts[i] = value and (type(value) == "boolean" and "+" or json.encode(value)) or "-"
   end
-  known = ids.short(table.concat(parts, " "))
+  known = { name = ids.short(table.concat(parts, " ")), plain = takes_plain(flags) }
   keys[flags] = known
   return known
 end
@@ -49,14 +61,17 @@ end
 --- them.
 ---@param profile rille.Profile
 ---@param has_opening? boolean   see rewrite.transcript
----@return string
+---@return string key
+---@return boolean plain_serves   do plain messages need no form?
 function rewrite.key(profile, has_opening)
-  local key = flags_key(profile.flags)
+  local known = flags_key(profile.flags)
+  local key = known.name
+  local plain_serves = known.plain and not message.matches(profile.model, profile.flags.no_system)
   if has_opening and profile.flags.alternate then key = key .. " opened" end
   for _, name in ipairs(MODEL_FLAGS) do
-    if profile.flags[name] then return key .. " " .. tostring(profile.model) end
+    if profile.flags[name] then return key .. " " .. tostring(profile.model), plain_serves end
   end
-  return key
+  return key, plain_serves
 end
 
 
@@ -64,9 +79,8 @@ end
 --- not fetched.
 local function reachable(messages, flags)
   local whole = {}
-  for i, message in ipairs(messages) do
-    local made, trouble = images.inline(message, flags.data_images
-      and not sequence.is_from_tools(message))
+  for i, one in ipairs(messages) do
+    local made, trouble = images.inline(one, flags.data_images and not sequence.is_from_tools(one))
     if not made then return nil, trouble end
     whole[i] = made
   end
@@ -96,7 +110,7 @@ local function encode_form(messages, flags)
   local texts = {}
   local whole, trouble = reachable(messages, flags)
   if not whole then return nil, trouble end
-  for i, message in ipairs(whole) do texts[i] = json.encode(message) end
+  for i, one in ipairs(whole) do texts[i] = json.encode(one) end
   return table.concat(texts, ",")
 end
 
@@ -106,8 +120,8 @@ end
 ---@param profile rille.Profile
 ---@return string
 function rewrite.opening(instructions, profile)
-  local message = { role = "system", content = instructions }
-  local self = sequence.new(function(i) return i == 1 and message or nil end, profile.flags, profile.model)
+  local said = { role = "system", content = instructions }
+  local self = sequence.new(function(i) return i == 1 and said or nil end, profile.flags, profile.model)
   return json.encode(sequence.form(self, 1)[1])
 end
 
@@ -117,12 +131,11 @@ end
 ---@param transcript rille.Transcript
 ---@param profile rille.Profile
 ---@param has_opening? boolean      will rewrite.opening stand before it?
----@param key? string               when it is known
 ---@return string? key              for Transcript:wire
 ---@return rille.Failure? failure
-function rewrite.transcript(transcript, profile, has_opening, key)
-  key = key or rewrite.key(profile, has_opening)
-  local first = transcript:unwired(key, 1)
+function rewrite.transcript(transcript, profile, has_opening)
+  local key, plain_serves = rewrite.key(profile, has_opening)
+  local first = transcript:unwired(key, 1, plain_serves)
   if not first then return key end
   local count = #transcript
   local self = sequence.new(function(i) return i <= count and transcript[i] or nil end,

@@ -137,8 +137,9 @@ function Transcript:truncate(n) end
 function Transcript:clone() end
 function Transcript:messages() end           -- list of decoded copies
 function Transcript:encode() end             -- JSON text
---- The first index at or after `from` whose message has no wire form for profile `key` yet; nil when all have one.
-function Transcript:unwired(key, from) end
+--- The first index at or after `from` whose message needs a wire form for profile `key` and has none yet; nil when there
+--- is none. Where `plain_serves`, plain messages (runtime/lua_plain.h) need none.
+function Transcript:unwired(key, from, plain_serves) end
 --- Keeps the wire form of message i for profile `key`: JSON text, or nil when the neutral bytes serve. One key per message is
 --- kept; a new key replaces the old one.
 function Transcript:set_wire(i, key, json) end

@@ -19,6 +19,7 @@ local body = {}
 ---@field head string
 ---@field tail string
 ---@field key? string              of the wire forms; nil: the neutral bytes
+---@field plain_serves? boolean    plain messages need no form
 ---@field opening? string          the message before the transcript, as JSON
 ---@field whole? string            the whole text, when the caller brought messages of his own in
 ---  `extra`
@@ -145,7 +146,7 @@ function body.frame(request, profile)
   if members.messages ~= nil then
     made.whole = "{" .. table.concat(encode_members(members, texts), ",") .. "}"
   elseif not neutral_bytes then
-    made.key = rewrite.key(profile, opening ~= nil)
+    made.key, made.plain_serves = rewrite.key(profile, opening ~= nil)
     made.opening = opening and rewrite.opening(opening, profile)
   end
   local model = members.model
@@ -162,8 +163,9 @@ end
 ---@param transcript rille.Transcript
 ---@return rille.Failure? failure   "invalid_request": a local image that cannot be sent
 function body.fill(frame, transcript)
-  if not frame.key then return nil end
-  local _, trouble = rewrite.transcript(transcript, frame.profile, frame.opening ~= nil, frame.key)
+  local key = frame.key
+  if not key or not transcript:unwired(key, 1, frame.plain_serves) then return nil end
+  local _, trouble = rewrite.transcript(transcript, frame.profile, frame.opening ~= nil)
   return trouble
 end
 
