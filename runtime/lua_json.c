@@ -14,6 +14,8 @@
 #define TREE "rille.json.tree" /* metatable of the userdata that owns a tree */
 #define BUF  "rille.buf"       /* and of the one that owns a buffer */
 
+enum { MOST_KEPT = 64 * 1024 }; /* bytes of a buffer that nobody uses */
+
 const char rl_lua_json_slots[RL_JSON_SLOTS] = "";
 
 
@@ -28,7 +30,37 @@ static int l_tree_gc(lua_State *L)
 }
 
 
-cJSON **rl_lua_push_tree(lua_State *L)
+static int l_buf_gc(lua_State *L)
+{
+    rl_buf_free(lua_touserdata(L, 1));
+    return 0;
+}
+
+
+/* Pushes the owner that the registry keeps, and takes it from there; NULL when somebody has it. */
+static void *take_owner(lua_State *L, enum rl_lua_json_slot slot)
+{
+    luaL_checkstack(L, 2, "JSON");
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &rl_lua_json_slots[slot]);
+    void *owner = lua_touserdata(L, -1);
+    if (owner == NULL) {
+        lua_pop(L, 1);
+        return NULL;
+    }
+    lua_pushboolean(L, 0); /* not nil: the key stays, so that putting it back allocates nothing */
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &rl_lua_json_slots[slot]);
+    return owner;
+}
+
+
+/* registry[slot] = owner, popped */
+static void keep_owner(lua_State *L, enum rl_lua_json_slot slot)
+{
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &rl_lua_json_slots[slot]);
+}
+
+
+static cJSON **new_tree(lua_State *L)
 {
     cJSON **tree = lua_newuserdatauv(L, sizeof(cJSON *), 0);
     *tree = NULL;
@@ -37,19 +69,49 @@ cJSON **rl_lua_push_tree(lua_State *L)
 }
 
 
-static int l_buf_gc(lua_State *L)
+static struct rl_buf *new_buf(lua_State *L)
 {
-    rl_buf_free(lua_touserdata(L, 1));
-    return 0;
+    struct rl_buf *buf = lua_newuserdatauv(L, sizeof(*buf), 0);
+    rl_buf_init(buf, 0);
+    luaL_setmetatable(L, BUF);
+    return buf;
+}
+
+
+cJSON **rl_lua_push_tree(lua_State *L)
+{
+    cJSON **tree = take_owner(L, RL_JSON_SLOT_TREE);
+    return tree != NULL ? tree : new_tree(L);
 }
 
 
 struct rl_buf *rl_lua_push_buf(lua_State *L, size_t max_bytes)
 {
-    struct rl_buf *buf = lua_newuserdatauv(L, sizeof(*buf), 0);
-    rl_buf_init(buf, max_bytes);
-    luaL_setmetatable(L, BUF);
+    struct rl_buf *buf = take_owner(L, RL_JSON_SLOT_BUF);
+    if (buf == NULL)
+        buf = new_buf(L);
+    buf->max = max_bytes;
     return buf;
+}
+
+
+void rl_lua_pop_tree(lua_State *L)
+{
+    cJSON **tree = lua_touserdata(L, -1);
+    cJSON_Delete(*tree);
+    *tree = NULL;
+    keep_owner(L, RL_JSON_SLOT_TREE);
+}
+
+
+void rl_lua_pop_buf(lua_State *L)
+{
+    struct rl_buf *buf = lua_touserdata(L, -1);
+    if (buf->cap <= MOST_KEPT)
+        rl_buf_clear(buf);
+    else
+        rl_buf_free(buf);
+    keep_owner(L, RL_JSON_SLOT_BUF);
 }
 
 
@@ -72,8 +134,8 @@ void rl_lua_push_carried(lua_State *L, const char *carried)
     if (rl_json_plain(plain, carried, len) != RL_OK)
         luaL_error(L, "not enough memory");
     lua_pushlstring(L, plain->data, plain->len);
-    rl_buf_free(plain);
-    lua_remove(L, -2);
+    lua_insert(L, -2);
+    rl_lua_pop_buf(L);
 }
 
 
@@ -168,7 +230,8 @@ static int l_json_encode(lua_State *L)
     struct rl_buf *out = rl_lua_push_buf(L, RL_LUA_JSON_BYTES);
     rl_lua_encode_json(L, 1, out);
     lua_pushlstring(L, out->data, out->len);
-    rl_buf_free(out);
+    lua_insert(L, -2);
+    rl_lua_pop_buf(L);
     return 1;
 }
 
@@ -199,8 +262,8 @@ static int l_json_decode(lua_State *L)
     if (*tree == NULL)
         return rl_push_err(L, &err);
     rl_lua_push_json(L, *tree, nulls);
-    cJSON_Delete(*tree);
-    *tree = NULL;
+    lua_insert(L, -2);
+    rl_lua_pop_tree(L);
     return 1;
 }
 
@@ -214,7 +277,8 @@ static int l_base64(lua_State *L)
     if (rl_base64_encode(out, bytes, len) != RL_OK)
         return luaL_error(L, "too many bytes for base64");
     lua_pushlstring(L, out->data, out->len);
-    rl_buf_free(out);
+    lua_insert(L, -2);
+    rl_lua_pop_buf(L);
     return 1;
 }
 
@@ -285,5 +349,9 @@ int rl_open_json(lua_State *L)
     lua_rawsetp(L, LUA_REGISTRYINDEX, &rl_lua_json_slots[RL_JSON_SLOT_TYPE]);
     lua_pushliteral(L, "__jsonorder");
     lua_rawsetp(L, LUA_REGISTRYINDEX, &rl_lua_json_slots[RL_JSON_SLOT_ORDER]);
+    new_tree(L);
+    keep_owner(L, RL_JSON_SLOT_TREE);
+    new_buf(L);
+    keep_owner(L, RL_JSON_SLOT_BUF);
     return 0;
 }

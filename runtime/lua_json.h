@@ -33,6 +33,11 @@ cJSON **rl_lua_push_tree(lua_State *L);
 /* Pushes a userdata that owns an empty buffer; collecting it frees the bytes. */
 struct rl_buf *rl_lua_push_buf(lua_State *L, size_t max_bytes);
 
+/* Pop such an owner from the top of the stack, with what it owns. One of each is kept in the
+ * registry for the next push; an owner that an error leaves behind is collected. Never raises. */
+void rl_lua_pop_tree(lua_State *L);
+void rl_lua_pop_buf(lua_State *L);
+
 /* Appends the JSON of the value at <index>. Raises, after freeing <out>, with the path to what JSON
  * cannot hold; nothing else in here raises. Leaves the stack as it was. Returns 0. */
 int rl_lua_encode_json(lua_State *L, int index, struct rl_buf *out);
@@ -46,6 +51,8 @@ enum rl_lua_json_slot {
     RL_JSON_SLOT_OBJECT, /* core.object_metatable */
     RL_JSON_SLOT_TYPE,   /* "__jsontype", so that looking it up allocates nothing */
     RL_JSON_SLOT_ORDER,  /* "__jsonorder" */
+    RL_JSON_SLOT_TREE,   /* an owner of a tree that nobody uses; false while somebody does */
+    RL_JSON_SLOT_BUF,    /* and one of a buffer */
     RL_JSON_SLOTS
 };
 extern const char rl_lua_json_slots[RL_JSON_SLOTS];

@@ -14,8 +14,9 @@
 #include <string.h>
 
 enum {
-    FEW_KEYS = 12, /* so many are sorted by insertion */
-    MAX_HOLES = 16 /* of a marked array beyond one per element: more is an accident */
+    KEYS_AT_HAND = 32, /* that need no memory of their own */
+    FEW_KEYS = 12,     /* so many are sorted by insertion */
+    MAX_HOLES = 16     /* of a marked array beyond one per element: more is an accident */
 };
 
 struct key {
@@ -34,6 +35,7 @@ struct encoder {
     unsigned depth;
     char why[128];  /* what went wrong, "" while nothing did */
     char path[200]; /* where, from the innermost table that has been left */
+    struct key few[KEYS_AT_HAND];
 };
 
 enum kind { UNMARKED, ARRAY, OBJECT, REFUSED };
@@ -129,17 +131,26 @@ static void sort_keys(struct key *keys, size_t count)
 }
 
 
+static bool grow(struct encoder *e)
+{
+    bool is_first = e->keys == e->few;
+    size_t cap = e->cap * 2;
+    struct key *keys = realloc(is_first ? NULL : e->keys, cap * sizeof(*keys));
+    if (keys == NULL)
+        return refuse(e, "not enough memory");
+    if (is_first)
+        memcpy(keys, e->few, sizeof(e->few));
+    e->keys = keys;
+    e->cap = cap;
+    return true;
+}
+
+
 /* Notes the string on top of the stack as a key of the innermost object. */
 static bool add_key(struct encoder *e)
 {
-    if (e->count == e->cap) {
-        size_t cap = e->cap != 0 ? e->cap * 2 : 64;
-        struct key *keys = realloc(e->keys, cap * sizeof(*keys));
-        if (keys == NULL)
-            return refuse(e, "not enough memory");
-        e->keys = keys;
-        e->cap = cap;
-    }
+    if (e->count == e->cap && !grow(e))
+        return false;
     struct key *key = &e->keys[e->count++];
     key->bytes = lua_tolstring(e->L, -1, &key->len);
     key->slot = lua_gettop(e->L);
@@ -381,14 +392,21 @@ static bool encode_value(struct encoder *e, int index)
 
 int rl_lua_encode_json(lua_State *L, int index, struct rl_buf *out)
 {
-    struct encoder e = {.L = L, .out = out};
+    struct encoder e; /* not cleared as a whole: <few> is a kilobyte */
+    e.L = L;
+    e.out = out;
+    e.keys = e.few;
+    e.cap = KEYS_AT_HAND;
+    e.count = e.depth = 0;
+    e.why[0] = e.path[0] = '\0';
     int top = lua_gettop(L);
     bool ok = lua_checkstack(L, 8) ? true : refuse(&e, "too many keys");
     if (ok) {
         lua_pushvalue(L, index);
         ok = encode_value(&e, top + 1);
     }
-    free(e.keys);
+    if (e.keys != e.few)
+        free(e.keys);
     lua_settop(L, top);
     if (ok && out->status == RL_OK)
         return 0;

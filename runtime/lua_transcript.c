@@ -82,7 +82,7 @@ static struct rl_message_text *check_message(lua_State *L, int arg, const char *
     struct rl_buf *text = rl_lua_push_buf(L, RL_LUA_JSON_BYTES);
     rl_lua_encode_json(L, arg, text);
     struct rl_message_text *message = rl_message_text_new(text->data, text->len, role);
-    rl_buf_free(text);
+    rl_lua_pop_buf(L);
     lua_settop(L, top);
     if (message != NULL)
         message->is_plain = rl_lua_is_plain(L, arg);
@@ -104,9 +104,8 @@ static void push_message(lua_State *L, const struct rl_transcript *transcript, l
             luaL_error(L, "%s", err.message);
     }
     rl_lua_push_json(L, *tree, false);
-    cJSON_Delete(*tree);
-    *tree = NULL;
-    lua_remove(L, -2);
+    lua_insert(L, -2);
+    rl_lua_pop_tree(L);
 }
 
 

@@ -230,3 +230,66 @@ describe("rille.json.encode, refusing", function()
     raises('^.-json: %["x+"%]: a function', { [("x"):rep(1000)] = print })
   end)
 end)
+
+
+--- What encoding and decoding work in is kept from one call to the next.
+describe("what rille.json works in", function()
+  local function check(i)
+    local text = ('{"a":[%d,"é\\u0000"],"b":"%s"}'):format(i, ("x"):rep(i % 50))
+    assert.equal(text, encode(assert(decode(text))))
+  end
+
+  it("is not mixed up by finalisers that encode and decode in the middle", function()
+    local finalised = 0
+    local guarded = { __gc = function()
+      finalised = finalised + 1
+      check(finalised)
+    end }
+    local mode = collectgarbage("generational")
+    for i = 1, 2000 do
+      setmetatable({}, guarded)
+      check(i)
+    end
+    collectgarbage(mode)
+    collectgarbage()
+    assert.equal(2000, finalised)
+  end)
+
+  it("is there again after errors", function()
+    for i = 1, 50 do
+      raises("a function", { a = { "long enough to be written first", print } })
+      assert.is_nil((decode '{"a":'))
+      check(i)
+    end
+  end)
+
+  it("takes values of all sizes in turn", function()
+    for _, size in ipairs { 0, 1000000, 1, 70000, 60000, 2 } do
+      local text = ("y"):rep(size)
+      assert.equal('"' .. text .. '"', encode(text))
+      assert.equal(text, decode('"' .. text .. '"'))
+    end
+  end)
+
+  it("holds objects with more keys than there is room at hand", function()
+    for _, count in ipairs { 31, 32, 33, 64, 65, 1000 } do
+      local members, lines = {}, {}
+      for i = 1, count do
+        members[("k%04d"):format(i)] = { z = i, y = {} }
+        lines[i] = ('"k%04d":{"y":{},"z":%d}'):format(i, i)
+      end
+      assert.equal("{" .. table.concat(lines, ",") .. "}", encode(members))
+    end
+  end)
+
+  it("is given back when it has become large", function()
+    encode(("z"):rep(30 << 20))
+    collectgarbage()
+    local before = core.uv().resident_set_memory()
+    local text = ("z"):rep(1 << 20)
+    for _ = 1, 20 do encode(text) end
+    collectgarbage()
+    collectgarbage()
+    assert.is_true(core.uv().resident_set_memory() < before + (8 << 20))
+  end)
+end)
