@@ -281,15 +281,4 @@ describe("what rille.json works in", function()
       assert.equal("{" .. table.concat(lines, ",") .. "}", encode(members))
     end
   end)
-
-  it("is given back when it has become large", function()
-    encode(("z"):rep(30 << 20))
-    collectgarbage()
-    local before = core.uv().resident_set_memory()
-    local text = ("z"):rep(1 << 20)
-    for _ = 1, 20 do encode(text) end
-    collectgarbage()
-    collectgarbage()
-    assert.is_true(core.uv().resident_set_memory() < before + (8 << 20))
-  end)
 end)
