@@ -42,6 +42,37 @@ describe("rille.endpoint", function()
       assert.not_equal(state, endpoint.of { base_url = "http://h/v1", model = "m" })
     end)
 
+    it("lets those go that nobody asks any more, and none of which there is something to remember", function()
+      local weak = setmetatable({}, { __mode = "v" })
+      local function of(i) return endpoint.of { base_url = "http://h/v1", api_key = "key " .. i, model = "m" } end
+      local busy, limited, refused = of "busy", of "limited", of "refused"
+      for _, one in ipairs { busy, limited, refused } do one:begin() end
+      limited:finish(announced("0", "9h", "9"), 200)
+      refused:finish({ ["retry-after"] = "30000" }, 429)
+      for i = 1, 5000 do
+        weak[i] = of(i)
+        weak[i]:begin()
+        weak[i]:finish({}, 200)
+        clock.now = clock.now + 1
+      end
+      weak.busy, weak.limited, weak.refused = busy, limited, refused
+      busy, limited, refused = nil, nil, nil
+      collectgarbage()
+      local left = 0
+      for _ in pairs(weak) do left = left + 1 end
+      assert.is_true(left < 2100, left .. " are kept")
+      for _, name in ipairs { "busy", "limited", "refused" } do assert.equal(weak[name], of(name)) end
+      assert.equal(weak[5000], of(5000))
+    end)
+
+    it("is one state as long as somebody holds it", function()
+      for i = 1, 3000 do
+        clock.now = clock.now + 1
+        endpoint.of { base_url = "http://other/v1", api_key = "key " .. i, model = "m" }
+      end
+      assert.equal(state, endpoint.of(PROFILE))
+    end)
+
     it("is nobody's for a scripted model", function()
       assert.not_equal(endpoint.new(), endpoint.new())
     end)
@@ -79,7 +110,7 @@ describe("rille.endpoint", function()
     end)
 
     it("is none beyond a minute: the server may say it again", function()
-      request({ ["retry-after"] = "3600" }, 429)
+      request({ ["retry-after"] = "30000" }, 429)
       assert.equal(0, state:delay())
       clock.now = clock.now + 3545
       assert.equal(55, state:delay())

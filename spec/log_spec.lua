@@ -142,6 +142,14 @@ describe("log.secret", function()
     assert.equal("[secret]!", log.redact("nested-secret-and-more!"))
   end)
 
+  it("finds each of many, whatever their order and length", function()
+    local keys = {}
+    for i = 1, 3000 do keys[i] = ("sk-%d-%s"):format(i, ("k%"):rep(i * 7919 % 30)) end
+    for _, key in ipairs(keys) do log.secret(key) end
+    for i = 1, 3000, 97 do assert.equal("<[secret]>", log.redact("<" .. keys[i] .. ">")) end
+    assert.equal("[secret][secret] and nothing", log.redact(keys[9] .. keys[2999] .. " and nothing"))
+  end)
+
   it("does not loop on a secret that occurs in the replacement", function()
     log.secret("secret")
     assert.equal("[secret] [secret]", log.redact("secret secret"))

@@ -12,6 +12,7 @@ local time = require "rille.time"
 local WINDOW <const> = 10         -- seconds
 local FREE_RETRIES <const> = 3    -- in a window
 local RETRY_SHARE <const> = 0.1   -- of the requests that were no retries
+local MOST_KEPT <const> = 1000    -- servers, keys and models, before those are let go that nobody asks any more
 
 ---@class rille.Endpoint
 ---@field _running integer      requests under way
@@ -27,7 +28,9 @@ Endpoint.__index = Endpoint
 
 local endpoint = {}
 
-local known = {} ---@type table<string, rille.Endpoint>
+--- By name, while somebody uses it or it is kept; kept are those of which there is something to remember.
+local known = setmetatable({}, { __mode = "v" }) ---@type table<string, rille.Endpoint>
+local kept, kept_count, kept_most = {}, 0, MOST_KEPT
 
 
 --- A state that nobody shares: of a scripted model.
@@ -40,19 +43,44 @@ function endpoint.new()
 end
 
 
+--- Is there nothing to remember: no request under way, no limit, no retry that still counts?
+local function is_idle(self, now)
+  for _, bucket in pairs(self._limits) do
+    if bucket.reset_at > now then return false end
+  end
+  return self._running == 0 and self._not_before <= now and self._window + 1 < now // WINDOW
+end
+
+
+--- A process that runs for a year may see many keys.
+local function let_idle_go()
+  local now = time.now()
+  for name, one in pairs(kept) do
+    if is_idle(one, now) then kept[name], kept_count = nil, kept_count - 1 end
+  end
+  kept_most = math.max(MOST_KEPT, 2 * kept_count)   -- so that it is not looked for in vain again and again
+end
+
+
 --- The shared state of a provider, key and model.
 ---@param profile rille.Profile
 ---@return rille.Endpoint
 function endpoint.of(profile)
   local name = table.concat({ profile.base_url, profile.api_key or "", profile.model or "" }, "\0")
-  known[name] = known[name] or endpoint.new()
-  return known[name]
+  local one = known[name] or endpoint.new()
+  known[name] = one
+  if not kept[name] then
+    if kept_count >= kept_most then let_idle_go() end
+    kept[name], kept_count = one, kept_count + 1
+  end
+  return one
 end
 
 
 --- Forgets everything.
 function endpoint.reset()
-  known = {}
+  known = setmetatable({}, { __mode = "v" })
+  kept, kept_count, kept_most = {}, 0, MOST_KEPT
 end
 
 

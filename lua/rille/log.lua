@@ -13,7 +13,8 @@ local SHORTEST_SECRET <const> = 6    -- bytes; replacing shorter ones would garb
 local LONGEST_LINE <const> = 16384   -- bytes
 
 local lowest = ranks[os.getenv("RILLE_LOG") or "warn"] or ranks.warn
-local secrets = {}                   -- list, longest first: one may contain another
+local MARK <const> = "\xFF\0\xFF"      -- stands where a secret was; too short for another one to be found in it
+local secrets, is_secret = {}, {}    -- list, longest first: one may contain another
 local sink
 
 
@@ -66,28 +67,14 @@ function log.secret(value)
     error("log.secret: string expected, got " .. type(value), 2)
   end
   if #value < SHORTEST_SECRET then return end
-  for _, known in ipairs(secrets) do
-    if known == value then return end
+  if is_secret[value] then return end
+  is_secret[value] = true
+  local first, last = 1, #secrets + 1   -- where the longer ones end
+  while first < last do
+    local middle = (first + last) // 2
+    if #secrets[middle] > #value then first = middle + 1 else last = middle end
   end
-  secrets[#secrets + 1] = value
-  table.sort(secrets, function(a, b) return #a > #b end)
-end
-
-
---- Splits the text at the first secret of the list and treats the pieces with the others, so that
---- no replacement is looked at again.
-local function redact_from(text, index)
-  local secret = secrets[index]
-  if not secret or text == "" then return text end
-  local pieces, start = {}, 1
-  local from, to = text:find(secret, start, true)
-  while from do
-    pieces[#pieces + 1] = redact_from(text:sub(start, from - 1), index + 1)
-    start = to + 1
-    from, to = text:find(secret, start, true)
-  end
-  pieces[#pieces + 1] = redact_from(text:sub(start), index + 1)
-  return table.concat(pieces, "[secret]")
+  table.insert(secrets, first, value)
 end
 
 
@@ -95,7 +82,13 @@ end
 ---@param text string
 ---@return string
 function log.redact(text)
-  return redact_from(text, 1)
+  local is_marked = false
+  for _, secret in ipairs(secrets) do
+    if text:find(secret, 1, true) then
+      text, is_marked = text:gsub((secret:gsub("%W", "%%%0")), MARK), true
+    end
+  end
+  return is_marked and text:gsub(MARK, "[secret]") or text
 end
 
 
