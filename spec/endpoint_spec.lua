@@ -45,18 +45,18 @@ describe("rille.endpoint", function()
     it("lets those go that nobody asks any more, and none of which there is something to remember", function()
       local weak = setmetatable({}, { __mode = "v" })
       local function of(i) return endpoint.of { base_url = "http://h/v1", api_key = "key " .. i, model = "m" } end
-      local busy, limited, refused = of "busy", of "limited", of "refused"
-      for _, one in ipairs { busy, limited, refused } do one:begin() end
-      limited:finish(announced("0", "9h", "9"), 200)
-      refused:finish({ ["retry-after"] = "30000" }, 429)
+      for _, name in ipairs { "busy", "limited", "refused" } do
+        weak[name] = of(name)
+        weak[name]:begin()
+      end
+      weak.limited:finish(announced("0", "9h", "9"), 200)
+      weak.refused:finish({ ["retry-after"] = "30000" }, 429)
       for i = 1, 5000 do
         weak[i] = of(i)
         weak[i]:begin()
         weak[i]:finish({}, 200)
         clock.now = clock.now + 1
       end
-      weak.busy, weak.limited, weak.refused = busy, limited, refused
-      busy, limited, refused = nil, nil, nil
       collectgarbage()
       local left = 0
       for _ in pairs(weak) do left = left + 1 end
@@ -110,7 +110,7 @@ describe("rille.endpoint", function()
     end)
 
     it("is none beyond a minute: the server may say it again", function()
-      request({ ["retry-after"] = "30000" }, 429)
+      request({ ["retry-after"] = "3600" }, 429)
       assert.equal(0, state:delay())
       clock.now = clock.now + 3545
       assert.equal(55, state:delay())
