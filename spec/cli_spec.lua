@@ -2,6 +2,7 @@
 local core = require "rille.core"
 local json = require "rille.json"
 local program = require "spec.support.program"
+local process = require "rille.process"
 local source = require "spec.support.source"
 local temporary = require "spec.support.temporary"
 
@@ -114,6 +115,20 @@ describe("rille SCRIPT", function()
       local told = run_script(text, { env = { RILLE_LOG = "debug" } }).stderr
       assert.truthy(told:find "stack traceback:\n[^\n]*'error'\n[^\n]*:1: in upvalue 'deep'\n[^\n]*'outer'", told)
     end
+  end))
+
+  it("prints as lua does", async(function()
+    local text = "print() print(1, nil, 'x', 2.0) print(setmetatable({}, { __tostring = function() return 'mine' end }))"
+    assert.equal("\n1\tnil\tx\t2.0\nmine\n", run_script(text).stdout)
+  end))
+
+  it("ends when nobody reads what it prints", async(function()
+    local directory <close> = temporary.directory()
+    local path = directory.file("chatty.lua", "while true do print 'again' end")
+    local line <const> = ("%s %s 2>%s/trouble | head -n 1"):format(program.path, path, directory.path)
+    local result = process.run { "sh", "-c", line, timeout = 20 }
+    assert.equal("again\n", result.stdout)
+    assert.equal("rille: connection: stdout: Broken pipe\n", source.read(directory.path .. "/trouble"))
   end))
 
   it("maps an uncaught failure to the exit status", async(function()

@@ -1,7 +1,7 @@
 --- rille.cli.script -- beside the walk: `rille SCRIPT [args]`, `rille -` and `rille -e CODE`.
 ---
---- Invariant: `arg` is as in lua; an error that nobody caught ends the program with the exit status
---- of its failure, after one line.
+--- Invariant: `arg` is as in lua, and so is `print`, but for a pipe that nobody reads any more: then it raises; an
+--- error that nobody caught ends the program with the exit status of its failure, after one line.
 
 local core = require "rille.core"
 local failure = require "rille.failure"
@@ -19,6 +19,15 @@ local function shifted(words, at)
     if type(i) == "number" then shifted_words[i - at] = word end
   end
   return shifted_words
+end
+
+
+--- Lua's own goes on for ever when its reader has left.
+local function checked_print(...)
+  local words = table.pack(...)
+  for i = 1, words.n do words[i] = tostring(words[i]) end
+  local written, message = io.stdout:write(table.concat(words, "\t"), "\n")
+  if not written then error(failure.new("connection", "stdout: " .. tostring(message)), 0) end
 end
 
 
@@ -49,7 +58,7 @@ end
 
 --- Runs a chunk as a task, so that Ctrl-C can cancel it and what it waits for.
 local function run(chunk, words, at)
-  _G.arg = shifted(words, at)
+  _G.arg, _G.print = shifted(words, at), checked_print
   local task = core.spawn(run_all, chunk, table.unpack(_G.arg))
   local guard <close> = interrupt.guard(function() task:cancel("interrupted") end)
   local answered, problem = task:join()
