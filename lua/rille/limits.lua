@@ -18,6 +18,8 @@ local time = require "rille.time"
 ---@field repeats? number        stop when a call gave the same result this often; default 5
 
 ---@class rille.Limits
+---@field is_timed boolean      are seconds limited, here or on the way up?
+---@field is_metered boolean    are tokens? Only then is a missing usage worth an estimate
 local Limits = {}
 Limits.__index = Limits
 
@@ -28,7 +30,6 @@ limits.option_types = {
   concurrency = "number", repeats = "number",
 }
 
-local defaults <const> = { turns = 20, concurrency = 8, repeats = 5 }
 local counted <const> = { "turns", "tokens", "tool_calls" }
 
 
@@ -57,11 +58,18 @@ end
 ---@param ... rille.LimitOptions|nil
 ---@return rille.Limits
 function limits.new(parent, ...)
-  local self = { parent = parent, used = { turns = 0, tokens = 0, tool_calls = 0 }, started = time.now() }
-  for name, value in pairs(defaults) do self[name] = value end
+  local self = {
+    parent = parent, used = { turns = 0, tokens = 0, tool_calls = 0 }, started = time.now(),
+    turns = 20, concurrency = 8, repeats = 5, is_timed = nil, is_metered = nil,
+  }
   for i = 1, select("#", ...) do
-    for name, value in pairs((select(i, ...)) or {}) do self[name] = value end
+    local given = select(i, ...)
+    if given then
+      for name, value in pairs(given) do self[name] = value end
+    end
   end
+  self.is_timed = self.seconds ~= nil or parent ~= nil and parent.is_timed
+  self.is_metered = self.tokens ~= nil or parent ~= nil and parent.is_metered
   return setmetatable(self, Limits)
 end
 
@@ -110,6 +118,7 @@ end
 --- Seconds until the nearest deadline on the way up; nil when there is none.
 ---@return number? seconds, number? limit
 function Limits:seconds_left()
+  if not self.is_timed then return nil end
   local budget, least, limit = self, nil, nil
   while budget do
     if budget.seconds then
@@ -123,6 +132,7 @@ end
 
 
 function Limits:_is_late()
+  if not self.is_timed then return nil end
   local left, limit = self:seconds_left()
   if left and left <= 0 then return limits.reached("seconds", limit) end
 end
@@ -134,7 +144,7 @@ end
 function Limits:take_turn(reserve)
   -- With the budget used up not even an empty answer is affordable, whatever is reserved.
   local refusal = self:_is_late() or self:_refusal("turns", 1)
-    or self:_refusal("tokens", math.max(1, reserve or 1))
+    or self.is_metered and self:_refusal("tokens", math.max(1, reserve or 1))
   if refusal then return refusal end
   self:_charge("turns", 1)
 end
@@ -143,7 +153,8 @@ end
 --- Takes one call from every budget on the way up, before it runs.
 ---@return rille.Failure?
 function Limits:take_call()
-  local refusal = self:_is_late() or self:_refusal("tokens", 1) or self:_refusal("tool_calls", 1)
+  local refusal = self:_is_late() or self.is_metered and self:_refusal("tokens", 1)
+    or self:_refusal("tool_calls", 1)
   if refusal then return refusal end
   self:_charge("tool_calls", 1)
 end
@@ -152,12 +163,7 @@ end
 --- Is any token budget set on the way up? Only then is a missing usage worth an estimate.
 ---@return boolean
 function Limits:counts_tokens()
-  local budget = self
-  while budget do
-    if budget.tokens then return true end
-    budget = budget.parent
-  end
-  return false
+  return self.is_metered
 end
 
 

@@ -28,6 +28,7 @@ local Schema = {}
 Schema.__index = Schema
 Schema.__name = "rille.Schema"
 
+local PLAIN <const> = {}   -- what is noted while nothing is referred to: nothing
 local OPTIONS <const> = { formats = "boolean", absent_nulls = "boolean", documents = "table", name = "string" }
 
 
@@ -98,7 +99,7 @@ end
 function Schema:validate(v)
   if v == nil then v = core.null end
   local node = self._node
-  local state = { depth = 0, steps = 0, scope = { node.resource } }
+  local state = node.refers and { depth = 0, steps = 0, scope = { node.resource } } or PLAIN
   local errors = node.check(v, state)
   if state.broken then errors = explain.mismatch("less nesting", v, "is too large or nests too deeply to be checked") end
   if errors then return nil, explain.finish(errors) end

@@ -16,6 +16,7 @@ local calls = {}
 local MOST_CALLS <const> = 128            -- of one message; the others are answered with an error
 local LONGEST_ARGUMENTS <const> = 1 << 20 -- bytes
 local QUOTED <const> = 200                -- bytes of wrong arguments that an error message repeats
+local BRACE <const> = ("{"):byte()
 local UNIQUE_KEYS <const> = { unique_keys = true }
 
 ---@class rille.CallRecord
@@ -97,12 +98,17 @@ local function decode_object(text)
 end
 
 
+local function is_nothing(text)
+  text = text:match("^%s*(.-)%s*$")
+  return text == "" or text == "null"
+end
+
+
 --- Reads the arguments of a function call into its record; what cannot be read never enters the history.
 local function read_arguments(record, given)
   if type(given) == "table" then given = json.encode(given) end
   if type(given) ~= "string" then given = "" end
-  local text = given:match("^%s*(.-)%s*$")
-  if text == "" or text == "null" then given = "{}" end
+  if given:byte() ~= BRACE and is_nothing(given) then given = "{}" end
   local value, bytes
   if #given > LONGEST_ARGUMENTS then
     bytes = ("the arguments are too long: %d bytes, %d at most"):format(#given, LONGEST_ARGUMENTS)
@@ -133,7 +139,7 @@ local function read_function(entry, tools)
   local name = type(called.name) == "string" and called.name or ""
   local record = new_record("function", known_name(name, tools))
   read_arguments(record, called.arguments)
-  called.name, called.arguments = storable_name(record.name), record.arguments
+  called.name, called.arguments = tools:find(record.name) and record.name or storable_name(record.name), record.arguments
   entry.type, entry["function"] = "function", called
   return record
 end

@@ -1,7 +1,8 @@
 --- rille.schema.compile -- beside the walk: a JSON Schema becomes a tree of closures, once.
 ---
---- A node is { schema, resource, check, fill?, mark? }: `check(v, state)` returns nil or a list of errors,
---- `fill(v, state)` the value with defaults, `mark` notes what was evaluated. Nodes are kept by schema table, so
+--- A node is { schema, resource, check, fill?, mark?, refers? }: `check(v, state)` returns nil or a list of errors,
+--- `fill(v, state)` the value with defaults, `mark` notes what was evaluated; where nothing `refers` to anything,
+--- nothing is noted in the state. Nodes are kept by schema table, so
 --- that references, recursive ones too, share them.
 --- Invariant: a value that fits allocates nothing but the state of its validation.
 --- Source: https://json-schema.org/draft/2020-12/json-schema-core
@@ -35,21 +36,12 @@ local ORDER <const> = {
   },
 }
 local META <const> = "https://json-schema.org/draft/2020-12/schema"
-local MODULES <const> = { assertions, objects, arrays, applicators }
-
-
-local function maker_of(keyword)
-  for _, module in ipairs(MODULES) do
-    for _, makers in next, module do
-      if type(makers) == "table" and makers[keyword] then return makers[keyword] end
-    end
-  end
-end
-
-
+--- The maker of each keyword.
 local MAKERS <const> = {}
-for _, keywords in next, ORDER do
-  for _, keyword in ipairs(keywords) do MAKERS[keyword] = maker_of(keyword) end
+for _, module in ipairs { assertions, objects, arrays, applicators } do
+  for _, makers in next, module do
+    for keyword, make in next, type(makers) == "table" and makers or {} do MAKERS[keyword] = make end
+  end
 end
 
 
@@ -206,7 +198,8 @@ function Compiler:build(node)
   local schema = node.schema
   local first, any = self:group(schema, "first"), self:group(schema, "any")
   local by_type = { number = self:group(schema, "number"), string = self:group(schema, "string") }
-  by_type.table = table_checks(self:group(schema, "object"), self:group(schema, "array"))
+  local object, array = self:group(schema, "object"), self:group(schema, "array")
+  by_type.table = schema.type == "object" and not array and object or table_checks(object, array)
   local last
   if self.has_unevaluated then
     last = require("rille.schema.unevaluated").build(node, self)
@@ -274,7 +267,9 @@ local function compile(schema, settings)
   compiler.resources[""] = root
   refs.scan(compiler, schema, root)
   compiler.current = type(schema) == "table" and compiler.resource_of[schema] or root
-  return compiler:node(schema, compiler.current)
+  local node = compiler:node(schema, compiler.current)
+  node.refers = compiler.has_refs or compiler.has_dynamic
+  return node
 end
 
 

@@ -64,6 +64,7 @@ local function note_anchors(index, schema, resource)
     resource.dynamic[dynamic] = schema
   end
   if schema["$dynamicRef"] ~= nil then index.has_dynamic = true end
+  if schema["$ref"] ~= nil then index.has_refs = true end
   if schema.unevaluatedItems ~= nil or schema.unevaluatedProperties ~= nil then
     index.has_unevaluated = true
   end
