@@ -1,12 +1,13 @@
 /* json.c -- beside the walk: guarded parsing and carried text. See json.h.
  *
- * cJSON builds the tree; the guard decides what it may see. The text is copied only if something in
- * it had to be rewritten. Source: RFC 8259.
+ * The guard decides what may become a tree. The text is copied only if something in it had to be
+ * rewritten. Source: RFC 8259.
  */
 #include "json.h"
 
 #include "decimal.h"
 #include "guard.h"
+#include "json_build.h"
 #include "utf8.h"
 
 #include <math.h>
@@ -107,18 +108,6 @@ static int check_keys(const cJSON *tree, struct rl_err *err)
 
 /* ------------------------------------------------------------------ parsing */
 
-/* cJSON reads numbers by the locale. */
-static cJSON *build_tree(const char *text, size_t len)
-{
-    struct rl_c_locale locale;
-    if (!rl_c_locale_enter(&locale))
-        return NULL;
-    cJSON *tree = cJSON_ParseWithLengthOpts(text, len, NULL, false);
-    rl_c_locale_leave(&locale);
-    return tree;
-}
-
-
 static int fail_guard(const struct rl_guard *guard, struct rl_err *err)
 {
     if (guard->code == RL_ENOMEM)
@@ -141,7 +130,7 @@ cJSON *rl_json_parse(const char *text, size_t len, const struct rl_json_limits *
         fail_guard(&guard, err);
         goto done;
     }
-    tree = carried.len > 0 ? build_tree(carried.data, carried.len) : build_tree(text, len);
+    tree = carried.len > 0 ? rl_json_build(carried.data, carried.len) : rl_json_build(text, len);
     if (tree == NULL) {
         rl_err_set(err, RL_ENOMEM, OUT_OF_MEMORY);
     } else if ((flags & RL_JSON_UNIQUE_KEYS) != 0 && check_keys(tree, err) != RL_OK) {

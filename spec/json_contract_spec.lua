@@ -68,7 +68,7 @@ local function compile(driver, names, libraries)
 end
 
 
-local SOURCES <const> = "json json_write guard utf8 decimal base64 transcript buf err"
+local SOURCES <const> = "json json_build json_write guard utf8 decimal base64 transcript buf err"
 
 
 describe("the C contract of json.h", function()
@@ -87,6 +87,8 @@ describe("the C contract of json.h", function()
     text = "turns plain bytes into carried text and back",
     duplicates = "finds duplicate keys in small and large objects",
     base64 = "decodes base64 byte by byte",
+    trees = "builds the trees that cJSON would build",
+    ends = "reads no number beyond the end",
     faults = "survives the failure of every allocation, once and for ever",
   } do
     it(behaviour, function()

@@ -82,6 +82,7 @@ end
 
 local closing_metatable <const> = {
   __close = function(self)
+    if self.run.bus.is_told then return end
     self.run:_finish(nil, self.run.stopping or failure.new("cancelled", "the run was ended by force"))
   end,
 }

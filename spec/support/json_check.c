@@ -270,6 +270,139 @@ static void check_base64(void)
 }
 
 
+/* ------------------------------------------------------------------ the same trees as cJSON's */
+
+static uint32_t seed = 1;
+
+
+static size_t dice(size_t sides)
+{
+    seed = seed * 1664525u + 1013904223u;
+    return (seed >> 8) % sides;
+}
+
+
+/* Some JSON in which nothing has to be rewritten. */
+static void compose(struct rl_buf *out, int depth)
+{
+    static const char *const strings[] = {
+        "\"\"",
+        "\"plain\"",
+        "\"\\\"\"",
+        "\"a\\\\\"",
+        "\"\\\\\\\"x\"",
+        "\"\\b\\f\\n\\r\\t\\/\"",
+        "\"\\u0041\\u00e9\\u20AC\\ud83d\\ude00!\"",
+        "\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\"",
+        "\"{[,:]}\"",
+        "\"\x7F\\u001f\"",
+        "\"a rather long text without anything in it that would have to be looked at twice\"",
+    };
+    static const char *const numbers[] = {
+        "0",
+        "-0",
+        "7",
+        "-12",
+        "2147483647",
+        "2147483648",
+        "-2147483649",
+        "999999999999999",
+        "-999999999999999",
+        "1000000000000000",
+        "9007199254740992",
+        "0.5",
+        "-0.0",
+        "1e5",
+        "1E+5",
+        "1.5e-7",
+        "123456789012345.678",
+        "0.1234567890123456789",
+        "4.9e-32",
+        "1e99",
+    };
+    static const char *const words[] = {"true", "false", "null"};
+    static const char *const spaces[] = {"", "", " ", "\t\r\n "};
+    size_t kind = depth > 0 ? dice(6) : dice(4);
+    rl_buf_adds(out, spaces[dice(4)]);
+    if (kind < 2)
+        rl_buf_adds(out, strings[dice(sizeof(strings) / sizeof(*strings))]);
+    else if (kind == 2)
+        rl_buf_adds(out, numbers[dice(sizeof(numbers) / sizeof(*numbers))]);
+    else if (kind == 3)
+        rl_buf_adds(out, words[dice(3)]);
+    else
+        rl_buf_addc(out, kind == 4 ? '[' : '{');
+    for (size_t count = kind > 3 ? dice(5) : 0; count > 0; count--) {
+        rl_buf_adds(out, spaces[dice(4)]);
+        if (kind == 5) {
+            rl_buf_adds(out, strings[dice(sizeof(strings) / sizeof(*strings))]);
+            rl_buf_adds(out, spaces[dice(4)]);
+            rl_buf_addc(out, ':');
+        }
+        compose(out, depth - 1);
+        if (count > 1)
+            rl_buf_addc(out, ',');
+    }
+    if (kind > 3)
+        rl_buf_adds(out, kind == 4 ? " ]" : "}");
+    rl_buf_adds(out, spaces[dice(4)]);
+}
+
+
+static bool is_same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+
+static bool is_same(const cJSON *a, const cJSON *b)
+{
+    if (a->type != b->type || a->valueint != b->valueint ||
+        memcmp(&a->valuedouble, &b->valuedouble, sizeof(double)) != 0 ||
+        !is_same_text(a->valuestring, b->valuestring) || !is_same_text(a->string, b->string))
+        return false;
+    const cJSON *x = a->child, *y = b->child, *last = NULL;
+    for (; x != NULL && y != NULL; last = x, x = x->next, y = y->next)
+        if (!is_same(x, y) || (last != NULL && x->prev != last))
+            return false;
+    return x == NULL && y == NULL && (a->child == NULL || a->child->prev == last);
+}
+
+
+static void check_trees(void)
+{
+    struct rl_buf text;
+    rl_buf_init(&text, 1 << 20);
+    for (int i = 0; i < 20000; i++) {
+        rl_buf_clear(&text);
+        compose(&text, i % 6);
+        cJSON *ours = rl_json_parse(text.data, text.len, NULL, 0, NULL);
+        cJSON *theirs = cJSON_ParseWithLength(text.data, text.len);
+        bool same = ours != NULL && theirs != NULL && is_same(ours, theirs);
+        expect(same, text.data, i);
+        cJSON_Delete(ours);
+        cJSON_Delete(theirs);
+    }
+    rl_buf_free(&text);
+}
+
+
+/* A number may be the last thing there is: nothing behind it belongs to the text. */
+static void check_ends(void)
+{
+    static const struct {
+        const char *text;
+        size_t len;
+        double value;
+    } cases[] = {{"123", 2, 12}, {"1.55", 3, 1.5}, {"1e12", 3, 10}, {"-77", 2, -7}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        cJSON *item = rl_json_parse(cases[i].text, cases[i].len, NULL, 0, NULL);
+        expect(item != NULL && item->valuedouble == cases[i].value, cases[i].text, (long)i);
+        cJSON_Delete(item);
+    }
+}
+
+
 /* ------------------------------------------------------------------ every allocation fails in turn
  */
 
@@ -364,6 +497,7 @@ int main(int argc, char **argv)
         {"carried", check_carried},       {"integers", check_integers}, {"first", check_first},
         {"prefixes", check_prefixes},     {"limits", check_limits},     {"text", check_text},
         {"duplicates", check_duplicates}, {"base64", check_base64},     {"faults", check_faults},
+        {"trees", check_trees},           {"ends", check_ends},
     };
     bool found = false;
     for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
