@@ -60,7 +60,6 @@ static struct rl_http *new_http(struct rl_http_pool *pool, const struct rl_http_
                        ? rl_http_fields_share(request->fields)
                        : rl_http_fields_new(request->headers, request->header_count);
     http->pool = pool;
-    http->plain = request->ca_file == NULL;
     if (http->easy != NULL && http->fields != NULL && dress(http, request) == CURLE_OK)
         return http;
     free_http(http);

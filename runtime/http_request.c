@@ -143,14 +143,25 @@ static void set_version(CURL *easy, const struct rl_http_request *request)
 }
 
 
+/* The certificates of this request; without any, libcurl's own, in case that the last one had some.
+ */
+static CURLcode set_certificates(CURL *easy, const struct rl_http_request *request)
+{
+    char *usual = NULL;
+    if (request->ca_file != NULL)
+        return curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file);
+    curl_easy_getinfo(easy, CURLINFO_CAINFO, &usual);
+    return curl_easy_setopt(easy, CURLOPT_CAINFO, usual);
+}
+
+
 CURLcode rl_http_set_request(CURL *easy, const struct rl_http_request *request)
 {
     set_method(easy, request);
     set_version(easy, request);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, request->small ? SMALL_BUFFER : USUAL_BUFFER);
-    if (request->ca_file != NULL && curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file) != 0)
-        return CURLE_OUT_OF_MEMORY;
-    if (curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy != NULL ? request->proxy : "") != 0 ||
+    if (set_certificates(easy, request) != 0 ||
+        curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy != NULL ? request->proxy : "") != 0 ||
         curl_easy_setopt(easy, CURLOPT_NOPROXY, request->no_proxy) != 0 ||
         curl_easy_setopt(easy, CURLOPT_USERAGENT, request->user_agent) != 0)
         return CURLE_OUT_OF_MEMORY;

@@ -56,10 +56,7 @@ void rl_http_finish(struct rl_http *http, const struct rl_err *err)
         http->pool->running = http->next;
     if (http->next != NULL)
         http->next->prev = http->prev;
-    if (http->plain)
-        rl_http_spares_keep(&http->pool->spares, http->easy);
-    else
-        curl_easy_cleanup(http->easy);
+    rl_http_spares_keep(&http->pool->spares, http->easy);
     rl_http_fields_unref(http->fields);
     rl_http_body_free(&http->body);
     uv_close((uv_handle_t *)&http->timer, on_closed);

@@ -29,7 +29,6 @@ struct rl_http {
     struct rl_http_body body; /* bytes NULL: none, or sent and freed */
     curl_off_t uploaded;      /* of the body, when we looked last */
     bool looked;
-    bool plain; /* can another transfer have the easy handle? */
 
     struct rl_http_head *head; /* these three are the owner's; events NULL: it knows the end */
     const struct rl_http_events *events;

@@ -267,7 +267,8 @@ static void set_choice_notes(lua_State *L, const struct rl_message *message)
 }
 
 
-static void push_info(lua_State *L, const struct handle *handle)
+/* info; its headers only those that begin with <prefix>, unless that is NULL */
+static void push_info(lua_State *L, const struct handle *handle, const char *prefix)
 {
     const struct rl_chat *chat = &handle->chat;
     struct rl_reply_head head = {chat->head.status, look_up, &chat->head};
@@ -276,7 +277,7 @@ static void push_info(lua_State *L, const struct handle *handle)
         lua_pushinteger(L, chat->head.status);
         lua_setfield(L, -2, "status");
     }
-    rl_lua_push_fields(L, &chat->head);
+    rl_lua_push_fields(L, &chat->head, prefix);
     lua_setfield(L, -2, "headers");
     lua_pushstring(L, rl_request_id(&head));
     lua_setfield(L, -2, "request_id");
@@ -337,7 +338,7 @@ static int push_failed(lua_State *L, const struct handle *handle)
 {
     const struct rl_chat *chat = &handle->chat;
     lua_pushnil(L);
-    push_info(L, handle);
+    push_info(L, handle, NULL);
     if (is_transport_error(chat))
         push_transport_error(L, chat);
     else
@@ -375,15 +376,16 @@ static int k_finish(lua_State *L, int status, lua_KContext ctx)
     if (is_transport_error(&handle->chat) || rl_message_error(handle->chat.message) != NULL)
         return push_failed(L, handle);
     push_completion(L, &handle->chat);
-    push_info(L, handle);
+    push_info(L, handle, lua_toboolean(L, 2) ? "x-ratelimit-" : NULL);
     return 2;
 }
 
 
-/* completion, info | nil, info, error = chat:finish() */
+/* completion, info | nil, info, error = chat:finish([few]) */
 static int l_finish(lua_State *L)
 {
     struct handle *handle = check_handle(L);
+    lua_settop(L, 2);
     rl_chat_read_no_more(&handle->chat);
     return rl_park(L, &handle->ended, -1, (lua_KContext)handle, k_finish);
 }

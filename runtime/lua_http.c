@@ -143,7 +143,7 @@ static int k_head(lua_State *L, int status, lua_KContext ctx)
     lua_createtable(L, 0, 3);
     lua_pushinteger(L, handle->head.status);
     lua_setfield(L, -2, "status");
-    rl_lua_push_fields(L, &handle->head);
+    rl_lua_push_fields(L, &handle->head, NULL);
     lua_setfield(L, -2, "headers");
     lua_getiuservalue(L, 1, URL);
     lua_setfield(L, -2, "url");

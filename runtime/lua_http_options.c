@@ -152,12 +152,22 @@ void rl_http_options_request(lua_State *L, int index, const struct rl_http_optio
 }
 
 
-void rl_lua_push_fields(lua_State *L, const struct rl_http_head *head)
+void rl_lua_push_fields(lua_State *L, const struct rl_http_head *head, const char *prefix)
 {
     const char *name;
     const char *value;
-    lua_newtable(L);
+    size_t prefix_len = prefix != NULL ? strlen(prefix) : 0;
+    if (prefix != NULL)
+        lua_pushnil(L);
+    else
+        lua_newtable(L);
     for (size_t at = 0; rl_http_head_next(head, &at, &name, &value);) {
+        if (prefix_len > 0 && strncmp(name, prefix, prefix_len) != 0)
+            continue;
+        if (lua_isnil(L, -1)) {
+            lua_newtable(L);
+            lua_replace(L, -2);
+        }
         if (lua_getfield(L, -1, name) == LUA_TSTRING)
             lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), value);
         else

@@ -51,7 +51,8 @@ struct rl_http_pool *rl_lua_http_pool(lua_State *L);
 /* Transfers of this runtime whose end nobody knows yet. */
 size_t rl_lua_http_count(struct rl_engine *engine);
 
-/* Pushes the fields of a head as a table: names in lower case, repeated ones joined with ", ". */
-void rl_lua_push_fields(lua_State *L, const struct rl_http_head *head);
+/* Pushes the fields of a head as a table: names in lower case, repeated ones joined with ", ".
+ * With <prefix>, only those whose names begin so, and nil instead of an empty table. */
+void rl_lua_push_fields(lua_State *L, const struct rl_http_head *head, const char *prefix);
 
 #endif

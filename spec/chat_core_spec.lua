@@ -378,6 +378,24 @@ describe("an error of the server", function()
     assert.is_false(info.complete)
   end))
 
+  it("tells all header fields of an error, and of a success those that are asked for", async(function()
+    local lines = { "Content-Type: application/json", "X-RateLimit-Remaining-Requests: 3", "x-ratelimit-limit-tokens: 4",
+      "x-ratelimited: no", "Retry-After: 5" }
+    local good = '{"choices":[{"message":{"content":"x"}}]}'
+    local function headers_of(status, body, few, more)
+      local handle <close> = chat { canned = { status = status, body = body, headers = more or lines } }
+      local _, info = handle:finish(few)
+      return info.headers
+    end
+    local announced = { ["x-ratelimit-remaining-requests"] = "3", ["x-ratelimit-limit-tokens"] = "4" }
+    assert.same(announced, headers_of(200, good, true))
+    assert.is_nil(headers_of(200, good, true, { "Content-Type: application/json", "x-ratelimi: 1" }))
+    assert.same({}, headers_of(200, good, false, {}))
+    announced["content-type"], announced["x-ratelimited"], announced["retry-after"] = "application/json", "no", "5"
+    assert.same(announced, headers_of(200, good))
+    assert.same(announced, headers_of(429, "{}", true))
+  end))
+
   it("stands though its body broke off", async(function()
     local server <close> = raw_server.start(function(connection)
       connection:send(response('{"error":{"message":"no such model"}}', 404):sub(1, -4))

@@ -321,6 +321,24 @@ describe("rille.chat.completions.create", function()
     assert.equal("text/event-stream", server.requests[1].headers.accept)
   end))
 
+  it("ends its transfer when it is forgotten, and is no longer counted", async(function()
+    local server <close> = raw_server.start(function(connection)
+      connection:send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" .. CUT)
+      connection:hold()
+    end)
+    local base_url = server.url .. "/v1"
+    do
+      local stream = assert(completions.create({ model = "m", messages = HELLO, stream = true },
+        { base_url = base_url, api_key = "k" }))
+      assert.truthy(stream())
+    end
+    local state = endpoint.of { base_url = base_url, api_key = "k", model = "m" }
+    assert.equal(1, state._running)
+    collectgarbage()
+    collectgarbage()
+    assert.equal(0, state._running)
+  end))
+
   it("gives the completion without the chunks being read", async(function()
     local model = script { "one two three" }
     local stream <close> = assert(

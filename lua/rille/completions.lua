@@ -238,6 +238,11 @@ end
 Stream.__close = Stream.close
 
 
+function Stream:__gc()
+  self._exchange:drop()
+end
+
+
 -- ---------------------------------------------------------------------------- the function
 
 local function start(params, given, level)

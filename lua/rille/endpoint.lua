@@ -20,7 +20,7 @@ local MOST_KEPT <const> = 1000    -- servers, keys and models, before those are 
 ---@field _window integer
 ---@field _requests integer[]   first attempts in this window, and in the one before
 ---@field _retries integer[]    granted in this window, and in the one before
----@field _not_before number
+---@field _not_before? number    until then the server wants to be left alone
 ---@field _limits table<string, {remaining: number, limit: number?, reset_at: number, period:
 ---  number}>
 local Endpoint = {}
@@ -38,7 +38,7 @@ local kept, kept_count, kept_most = {}, 0, MOST_KEPT
 function endpoint.new()
   return setmetatable({
     _running = 0, _crowded = -math.huge, _window = 0, _requests = { 0, 0 }, _retries = { 0, 0 },
-    _not_before = -math.huge, _limits = {},
+    _limits = {},
   }, Endpoint)
 end
 
@@ -48,7 +48,7 @@ local function is_idle(self, now)
   for _, bucket in pairs(self._limits) do
     if bucket.reset_at > now then return false end
   end
-  return self._running == 0 and self._not_before <= now and self._window + 1 < now // WINDOW
+  return self._running == 0 and (self._not_before or now) <= now and self._window + 1 < now // WINDOW
 end
 
 
@@ -84,8 +84,8 @@ function endpoint.reset()
 end
 
 
-local function turn_window(self)
-  local window = math.floor(time.now() / WINDOW)
+local function turn_window(self, now)
+  local window = math.floor(now / WINDOW)
   if window == self._window then return end
   local is_next = window == self._window + 1
   self._requests = { 0, is_next and self._requests[1] or 0 }
@@ -119,8 +119,9 @@ end
 --- count as none: then the server may say it again.
 ---@return number seconds
 function Endpoint:delay()
+  if not self._not_before and next(self._limits) == nil then return 0 end
   local now = time.now()
-  local wait = math.max(0, self._not_before - now)
+  local wait = math.max(0, (self._not_before or now) - now)
   for _, name in ipairs({ "requests", "tokens" }) do
     local bucket = refill(self, name, now)
     if bucket and bucket.remaining <= 0 then wait = math.max(wait, bucket.reset_at - now) end
@@ -132,10 +133,11 @@ end
 --- Counts a request that starts now.
 ---@param is_again? boolean   it was sent before
 function Endpoint:begin(is_again)
-  turn_window(self)
+  local now = time.now()
+  turn_window(self, now)
   self._running = self._running + 1
   if not is_again then self._requests[1] = self._requests[1] + 1 end
-  if self._running > 1 then self._crowded = time.now() end
+  if self._running > 1 then self._crowded = now end
   local bucket = self._limits.requests
   if bucket then bucket.remaining = bucket.remaining - 1 end
 end
@@ -157,21 +159,22 @@ end
 
 
 --- Counts the end of a request and keeps what its answer announced.
----@param headers table<string, string>
+---@param headers? table<string, string>   nil: nothing
 ---@param status? integer
 function Endpoint:finish(headers, status)
   self._running = self._running - 1
+  if not headers then return end
   learn(self, headers, "requests")
   learn(self, headers, "tokens")
   local wait = (status == 429 or status == 503) and retry.after(headers)
-  if wait then self._not_before = math.max(self._not_before, time.now() + wait) end
+  if wait then self._not_before = math.max(self._not_before or -math.huge, time.now() + wait) end
 end
 
 
 --- Asks for a retry.
 ---@return boolean granted   false: this server is in trouble with everybody, fail now
 function Endpoint:spend_retry()
-  turn_window(self)
+  turn_window(self, time.now())
   if self._running <= 1 and time.now() - self._crowded >= WINDOW then return true end
   local allowance = FREE_RETRIES + RETRY_SHARE * recent(self._requests)
   if recent(self._retries) + 1 > allowance then return false end

@@ -233,10 +233,11 @@ function Chat:next() end
 
 --- Waits for the end.
 ---@async
+---@param few? boolean                   of the headers of a success only those that begin with "x-ratelimit-", nil for none
 ---@return table? completion             the accumulated response (wire contract 2.4); nulls as nil. nil on failure
 ---@return rille.core.ChatInfo info      also on failure
 ---@return table? error                  canonical {kind, message, type, code, param, status, retryable, partial = completion?}
-function Chat:finish() end
+function Chat:finish(few) end
 
 --- Ends the transfer now. Close the chat after it.
 ---@return table? completion             what had arrived of the response, nulls as nil; nil: nothing

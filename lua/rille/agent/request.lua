@@ -190,14 +190,15 @@ end
 
 --- Passes on what arrives, and keeps the text in case that it is cut off.
 local function listen(run, exchange)
-  local pieces = {}
+  local pieces
   for kind, delta, choice in exchange.next, exchange do
     if kind == "retry" or kind == "fallback" then
-      pieces, run.partial_pieces = {}, nil
+      pieces, run.partial_pieces = nil, nil
       if kind == "fallback" then fall_back(run, delta) end
       run.bus:emit(kind, merged(delta))
     elseif choice == 0 or choice == nil then
       if kind == "text" then
+        pieces = pieces or {}
         pieces[#pieces + 1] = delta
         run.partial_pieces = pieces
       end

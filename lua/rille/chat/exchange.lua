@@ -19,27 +19,34 @@ local time = require "rille.time"
 local trouble = require "rille.chat.trouble"
 
 ---@class rille.Exchange
-local Exchange = {}
+---@field _target rille.Target
+---@field _transfer? rille.core.Chat   under way, and counted by the endpoint
+---@field _due? number                 seconds until the next attempt, when that is what follows
+---@field _info? table                 about the end; nil: it goes on
+local Exchange = {
+  -- where every exchange begins; most never leave it
+  _next = 2, _attempt = 0, _attempts = 0, _restarts = 0, _cures = 0, _redirects = 0, _delivered = false,
+}
 Exchange.__index = Exchange
 Exchange.__name = "rille.Exchange"
 
 local exchange = {}
 
 
-local function clear_attempt(self)
-  if self._transfer then self._transfer:close() end
+--- Drops the attempt that is under way, if any.
+local function drop(self)
+  local transfer = self._transfer
+  if not transfer then return end
   self._transfer = nil
-  if self._counted then
-    self._counted = false
-    self._target.endpoint:finish({})
-  end
+  transfer:close()
+  self._target.endpoint:finish()
 end
 
 
---- Chooses whom to ask.
+--- Chooses another one to ask.
 local function aim(self, target)
   self._target = target
-  self._attempt, self._cures, self._redirects, self._cured, self._learned = 0, 0, 0, {}, {}
+  self._attempt, self._cures, self._redirects, self._cured, self._learned = 0, 0, 0, nil, nil
 end
 
 
@@ -48,9 +55,9 @@ local function launch(self)
   local target = self._target
   local transfer, refused = attempt.send(target, self._messages, self._want, self._deadline)
   if not transfer then return refused end
-  if self._outcome then return transfer:close() end   -- closed meanwhile, by another task
+  if self._info then return transfer:close() end   -- closed meanwhile, by another task
   self._attempt, self._attempts = self._attempt + 1, self._attempts + 1
-  self._transfer, self._counted = transfer, true
+  self._transfer = transfer
   local flags, is_verbatim = target.frame.profile.flags, self._want == "chunks"
   self._prefix = not is_verbatim and prefix.of(self._messages, flags) or nil
   self._think = not is_verbatim and think.of(flags) or nil
@@ -66,9 +73,8 @@ end
 
 
 local function conclude(self, completion, problem, info)
-  self._outcome = {
-    completion = completion, failure = problem, info = describe(self, info or { headers = {} }),
-  }
+  self._completion, self._failure = completion, problem
+  self._info = describe(self, info or { headers = {} })
 end
 
 
@@ -107,10 +113,10 @@ end
 --- An attempt has ended. → an event for the consumer, or nil when the exchange is over or already
 --- goes on
 local function settle(self)
-  local completion, info, reply = self._transfer:finish()
-  if self._outcome then return nil end   -- closed meanwhile, by another task
-  self._transfer, self._counted = nil, false
-  self._target.endpoint:finish(info.headers or {}, info.status)
+  local completion, info, reply = self._transfer:finish(true)
+  if self._info then return nil end   -- closed meanwhile, by another task
+  self._transfer = nil
+  self._target.endpoint:finish(info.headers, info.status)
   if self._think then think.strip(completion or reply.partial, info) end
   if completion then
     if self._prefix then self._prefix:strip(completion) end
@@ -171,6 +177,7 @@ end
 
 --- The next part that the transfer has for the consumer; nil at its end.
 local function pull(self)
+  if not self._want then return nil end
   local next_part = self._think and pull_thought or pull_new
   local kind, delta, choice = next_part(self)
   if kind then self._delivered = true end
@@ -187,16 +194,16 @@ end
 ---@return any delta
 ---@return integer? choice
 function Exchange:next()
-  while not self._outcome do
+  while not self._info do
     if self._due then
       local delay = self._due
       self._due = nil
       if delay > 0 then time.sleep(delay) end
-      local refused = not self._outcome and launch(self)
+      local refused = not self._info and launch(self)
       if refused then conclude(self, nil, refused) end
     else
       local kind, delta, choice = pull(self)
-      if not kind and not self._outcome then kind, delta = settle(self) end
+      if not kind and not self._info then kind, delta = settle(self) end
       if kind then return kind, delta, choice end
     end
   end
@@ -210,17 +217,16 @@ end
 ---                                request_id, effective, reasoning, …}, or the failure
 ---@return table? info             beside a failure
 function Exchange:finish()
-  while not self._outcome do self:next() end
-  local outcome = self._outcome
-  if outcome.completion then return outcome.completion, outcome.info end
-  return nil, outcome.failure, outcome.info
+  while not self._info do self:next() end
+  if self._completion then return self._completion, self._info end
+  return nil, self._failure, self._info
 end
 
 
 --- Gives the exchange up; the transfer ends at once. Idempotent.
 function Exchange:close()
-  clear_attempt(self)
-  if not self._outcome then
+  drop(self)
+  if not self._info then
     conclude(self, nil, failure.new("cancelled", "the exchange was closed", { retryable = false }))
   end
 end
@@ -229,7 +235,7 @@ end
 --- Gives the exchange up and tells what had arrived until now.
 ---@return table? partial    a completion; nil when nothing had, or when the exchange was over
 function Exchange:abort()
-  local partial = not self._outcome and self._transfer and self._transfer:abort() or nil
+  local partial = not self._info and self._transfer and self._transfer:abort() or nil
   if partial and self._think then think.strip(partial, {}) end
   if partial and self._prefix then self._prefix:strip(partial) end
   self:close()
@@ -237,8 +243,12 @@ function Exchange:abort()
 end
 
 
+--- For finalisers of who holds it: the transfer ends, and nothing else happens (the runtime may be closing). All others
+--- close it.
+Exchange.drop = drop
+
+
 Exchange.__close = Exchange.close
-Exchange.__gc = clear_attempt   -- no clock: the runtime may be closing
 
 
 --- Starts an exchange.
@@ -251,13 +261,14 @@ Exchange.__gc = clear_attempt   -- no clock: the runtime may be closing
 function exchange.new(wanted, messages, want)
   local target, refused = wanted:target(1)
   if not target then return nil, refused end
-  local started, total = time.now(), wanted.request.timeout.total
-  local self = setmetatable({
-    _wish = wanted, _request = wanted.request, _messages = messages, _want = want, _next = 2,
+  local started, request = time.now(), wanted.request
+  local total = request.timeout.total
+  local self = setmetatable({   -- what is nil comes later: the table need not grow for it
+    _wish = wanted, _request = request, _messages = messages, _want = want, _target = target,
     _started = started, _deadline = total and started + total,
-    _attempts = 0, _restarts = 0, _delivered = false,
+    _transfer = nil, _attempt = nil, _attempts = nil, _prefix = nil, _think = nil,
+    _completion = nil, _failure = nil, _info = nil,
   }, Exchange)
-  aim(self, target)
   refused = launch(self)
   if refused then return nil, refused end
   return self

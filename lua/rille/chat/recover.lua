@@ -41,9 +41,11 @@ end
 --- Was this flag changed for this request before? Each cure is tried once; members may go one after
 --- the other.
 local function is_tried(self, differences)
+  local cured = self._cured or {}
+  self._cured = cured
   for flag in pairs(differences) do
-    if flag ~= "drop" and self._cured[flag] then return true end
-    self._cured[flag] = true
+    if flag ~= "drop" and cured[flag] then return true end
+    cured[flag] = true
   end
   return false
 end
@@ -61,6 +63,7 @@ function recover.cure(self, problem)
   local differences, what = heal.find(problem, frame.members, frame.profile.flags)
   if not differences or is_tried(self, differences) then return false end
   self._cures = self._cures + 1
+  self._learned = self._learned or {}
   self._learned[#self._learned + 1] = differences
   heal.remember(self._target.profile, differences, what)
   self._target = targets.cured(self._target, self._request)
@@ -73,7 +76,7 @@ end
 ---@param problem rille.Failure
 function recover.regret(self, problem)
   if problem.status ~= 400 and problem.status ~= 422 then return end
-  for _, differences in ipairs(self._learned) do heal.unlearn(self._target.profile, differences) end
+  for _, differences in ipairs(self._learned or {}) do heal.unlearn(self._target.profile, differences) end
 end
 
 
