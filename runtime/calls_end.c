@@ -124,9 +124,22 @@ static int push_tidy(struct rl_calls *out, struct rl_call *call, struct rl_span 
 }
 
 
+/* As nearly all calls are. */
+static bool are_tidy(const struct rl_calls *calls)
+{
+    for (size_t i = 0; i < calls->len; i++) {
+        const struct rl_call *call = &calls->items[i];
+        if (!call->is_custom &&
+            (rl_arguments_are_empty(&call->arguments) || !rl_arguments_are_json(&call->arguments)))
+            return false;
+    }
+    return true;
+}
+
+
 static int tidy(struct rl_calls *calls, struct rl_room *room)
 {
-    if (calls->len == 0)
+    if (are_tidy(calls))
         return RL_OK;
     struct rl_calls out = {0};
     struct rl_span *values = malloc(RL_CALLS_MAX * sizeof(*values));

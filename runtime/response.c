@@ -292,10 +292,21 @@ static int take_rest(struct rl_response *response, cJSON *chunk, cJSON *usage, b
 }
 
 
+/* Of the first body all members stay, the usage among them. */
+static bool stays_as_sent(const struct rl_response *response, const cJSON *usage,
+                          cJSON *const *view, bool is_body)
+{
+    return is_body && usage == view[USAGE] && rl_json_get(response->root, "usage") == NULL;
+}
+
+
 static int take_chunk(struct rl_response *response, cJSON *chunk, cJSON *const *view, bool is_body)
 {
     bool has_choices = cJSON_IsArray(view[CHOICES]);
-    const cJSON *usage = find_usage(view); /* a copy: choices are taken apart before it is kept */
+    const cJSON *usage = find_usage(view);
+    if (stays_as_sent(response, usage, view, is_body))
+        usage = NULL;
+    /* a copy: choices are taken apart before it is kept */
     cJSON *copy = usage != NULL ? cJSON_Duplicate(usage, true) : NULL;
     if (usage != NULL && copy == NULL)
         return RL_ENOMEM;
