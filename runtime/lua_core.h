@@ -66,6 +66,7 @@ int rl_open_chat(lua_State *L);
 int rl_open_chat_plan(lua_State *L);
 int rl_open_decode(lua_State *L);
 int rl_open_regex(lua_State *L);
+int rl_open_usage(lua_State *L);
 int rl_open_embed(lua_State *L);
 
 /* Milliseconds for seconds at <index>: nil or absent gives -1; raises below 0. */

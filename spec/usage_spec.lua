@@ -50,6 +50,32 @@ describe("rille.agent.usage", function()
     assert.equal(7, sum.details)
   end)
 
+  it("takes a number for a table, and no table for a number", function()
+    local sum = usage.new()
+    usage.add(sum, { details = { a = 1 }, cost = 1 })
+    usage.add(sum, { details = 5, cost = { a = 1 } })
+    assert.equal(5, sum.details)
+    assert.equal(1, sum.cost)
+  end)
+
+  it("keeps integers whole and adds fractions", function()
+    local sum = usage.new()
+    usage.add(sum, { total_tokens = (1 << 53) - 1, cost = 1 })
+    usage.add(sum, { total_tokens = (1 << 53) - 1, cost = 0.5 })
+    assert.equal("integer", math.type(sum.total_tokens))
+    assert.equal((1 << 54) - 2, sum.total_tokens)
+    assert.equal(1.5, sum.cost)
+  end)
+
+  it("comes to an end in what is no usage at all", function()
+    local sum, endless, deep = usage.new(), { a = 1 }, {}
+    endless.again = endless
+    for _ = 1, 200 do deep = { deep } end
+    usage.add(sum, { endless = endless, deep = deep, [1] = 2, [true] = 3 })
+    assert.equal(1, sum.endless.again.again.a)
+    assert.equal(2, sum[1])
+  end)
+
   describe("tokens", function()
     it("are what the server counted", function()
       assert.equal(15, usage.tokens({ total_tokens = 15 }, never))

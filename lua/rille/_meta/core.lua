@@ -284,6 +284,15 @@ function core.sse(max_bytes) end
 ---@return boolean
 function core.same(a, b) end
 
+
+-- ---------------------------------------------------------------- usage (lua_usage.c)
+
+--- Adds the numbers of `used` to those of `sum`, in nested tables too. Only numbers from 0 up to 2^53 count, and only
+--- where `sum` has a number or nothing; a table is made where `sum` has nothing.
+---@param sum table
+---@param used table
+function core.add_counts(sum, used) end
+
 --- A compiled regular expression (PCRE2, UTF-8): what JSON Schema's `pattern` needs. Matching is bounded: `find`
 --- gives nil and a failure when a pattern costs too much.
 ---@param pattern string

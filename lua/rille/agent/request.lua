@@ -261,8 +261,10 @@ end
 ---@return rille.Failure? failure
 function request.send(run, turn)
   run.turn_started = time.now()
-  run.bus:emit("request", { number = turn.number, model = request.model_name(run.ask.model),
-    messages = #run.transcript + (run.ask.instructions and 1 or 0) })
+  if run.bus:has_listener("request") then
+    run.bus:emit("request", { number = turn.number, model = request.model_name(run.ask.model),
+      messages = #run.transcript + (run.ask.instructions and 1 or 0) })
+  end
   local completion, info = converse(run)
   if not completion then return broken(run, turn, info) end
   local choice = completion.choices and completion.choices[1]
@@ -274,7 +276,7 @@ function request.send(run, turn)
   turn.message, turn.model, turn.id = choice.message, completion.model, completion.id
   turn.finish_reason = info.effective and info.effective[1] or choice.finish_reason
   turn.reasoning = info.reasoning and info.reasoning[1] ~= "" and info.reasoning[1] or nil
-  run.bus:emit("message", { message = choice.message })
+  if run.bus:has_listener("message") then run.bus:emit("message", { message = choice.message }) end
   return choice.message
 end
 

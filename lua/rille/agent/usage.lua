@@ -3,6 +3,8 @@
 --- Invariant: only numbers of 0 or more are added; members that some servers leave out count as 0, members that
 --- only some know are added under their own names.
 
+local core = require "rille.core"
+
 local usage = {}
 
 local BYTES_PER_TOKEN <const> = 4   -- a rough guess, for servers that do not say
@@ -20,28 +22,12 @@ local function is_count(value)
 end
 
 
-local function add(sum, used)
-  for name, value in next, used do
-    local kind, had = type(value), sum[name]
-    if kind == "number" then
-      if value >= 0 and value < MOST then sum[name] = type(had) == "number" and had + value or value end
-    elseif kind == "table" and (had == nil or type(had) == "table") then
-      if not had then
-        had = {}
-        sum[name] = had
-      end
-      add(had, value)
-    end
-  end
-end
-
-
 --- Adds the usage of one request.
 ---@param sum table
 ---@param used? table    as the server sent it
 function usage.add(sum, used)
   sum.requests = sum.requests + 1
-  if type(used) == "table" then add(sum, used) end
+  if type(used) == "table" then core.add_counts(sum, used) end
 end
 
 
