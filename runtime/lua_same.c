@@ -1,9 +1,13 @@
-/* lua_same.c -- beside the walk: core.same, do two values say the same?
+/* lua_same.c -- beside the walk: core.snapshot and core.same: a copy of data, and does it still say
+ * the same?
  *
  * For what is kept as long as the options that it was made of stay as they were: tables of scripts,
  * which anybody may change in place, are compared with a copy. No metamethod is called.
  */
 #include "lua_core.h"
+#include "lua_json.h"
+
+#include <string.h>
 
 enum { MOST_LEVELS = 128 }; /* what JSON allows; deeper tables are never the same */
 
@@ -76,7 +80,70 @@ static int l_same(lua_State *L)
 }
 
 
-static const luaL_Reg functions[] = {{"same", l_same}, {NULL, NULL}};
+/* ------------------------------------------------------------------ copies */
+
+enum kind { DATA, CONSTANT, OBJECT };
+
+/* Pushes the metatable of the table at <index>, or nil. What is the table? */
+static enum kind push_metatable(lua_State *L, int index)
+{
+    if (lua_getmetatable(L, index) == 0) {
+        lua_pushnil(L);
+        return DATA;
+    }
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &rl_lua_json_slots[RL_JSON_SLOT_TYPE]);
+    const char *type = lua_rawget(L, -2) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+    enum kind kind = strcmp(type, "absent") == 0 ? CONSTANT : OBJECT;
+    if (strcmp(type, "array") == 0 || strcmp(type, "object") == 0)
+        kind = DATA;
+    lua_pop(L, 1);
+    return kind;
+}
+
+
+/* Pushes a copy of the value at <index>; false, with nothing pushed, for what holds an object. */
+static bool push_copy(lua_State *L, int index, int level)
+{
+    int top = lua_gettop(L);
+    luaL_checkstack(L, 8, "tables to copy");
+    enum kind kind = lua_istable(L, index) ? push_metatable(L, index) : CONSTANT;
+    if (kind == CONSTANT) {
+        lua_settop(L, top);
+        lua_pushvalue(L, index);
+        return true;
+    }
+    if (kind == OBJECT || level == MOST_LEVELS) {
+        lua_settop(L, top);
+        return false;
+    }
+    lua_createtable(L, (int)lua_rawlen(L, index), 0);
+    for (lua_pushnil(L); lua_next(L, index) != 0;) {
+        int value = lua_gettop(L);
+        lua_pushvalue(L, value - 1);
+        if (!push_copy(L, value, level + 1)) {
+            lua_settop(L, top);
+            return false;
+        }
+        lua_rawset(L, top + 2); /* copy[key] = the member's */
+        lua_pop(L, 1);
+    }
+    lua_insert(L, top + 1);
+    lua_setmetatable(L, top + 1);
+    return true;
+}
+
+
+/* copy | nil = core.snapshot(value) */
+static int l_snapshot(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    if (!push_copy(L, 1, 0))
+        lua_pushnil(L);
+    return 1;
+}
+
+
+static const luaL_Reg functions[] = {{"same", l_same}, {"snapshot", l_snapshot}, {NULL, NULL}};
 
 
 int rl_open_same(lua_State *L)

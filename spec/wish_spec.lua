@@ -342,7 +342,7 @@ describe("chat.ask", function()
   it("sends what a wish says with these messages", async(function()
     local wire = fake_wire.install { default = { completion = { choices = {} } } }
     finally(wire.restore)
-    local kept = chat.wish("m", NO_TOOLS, { base_url = LOCAL, timeout = 7 })
+    local kept = chat.wish({}, "m", NO_TOOLS, { base_url = LOCAL, timeout = 7 })
     for _, text in ipairs { "one", "two" } do
       local exchange <close> = assert(chat.ask(kept, core.transcript { { role = "user", content = text } }, "deltas"))
       assert(exchange:finish())

@@ -36,8 +36,8 @@ local chat = {}
 ---@field heal? boolean         false: neither use nor learn what the server cannot take
 ---  (rille.heal)
 
---- What many requests ask in common: keep it for them, and look whether it still `serves` (rille.chat.wish).
-chat.wish = wish.keep
+--- What many requests ask in common (rille.chat.wish): of those that an owner keeps, or a new one.
+chat.wish, chat.known_wish = wish.of, wish.find
 
 
 --- Asks what a wish says. Returns at once (after waiting for an announced rate limit): pull the
@@ -46,11 +46,12 @@ chat.wish = wish.keep
 ---@param wanted rille.Wish
 ---@param messages rille.Transcript
 ---@param want? "deltas"|"chunks"
+---@param on_retry? fun(event: table)
 ---@return rille.Exchange? exchange
 ---@return rille.Failure? failure   "authentication" (no key), "invalid_request" (no model, a broken
 ---  configuration, an unreadable image)
-function chat.ask(wanted, messages, want)
-  return exchange.new(wanted, messages, want)
+function chat.ask(wanted, messages, want, on_retry)
+  return exchange.new(wanted, messages, want, on_retry)
 end
 
 
@@ -60,7 +61,7 @@ end
 ---@return rille.Exchange? exchange
 ---@return rille.Failure? failure   as those of chat.ask
 function chat.start(request)
-  return exchange.new(wish.new(request), request.messages, request.want)
+  return exchange.new(wish.new(request), request.messages, request.want, request.on_retry)
 end
 
 

@@ -6,37 +6,14 @@
 --- Invariant: nothing is sent that the caller did not set, not even stream_options.
 --- Source: public contract §1; wire contract §1.
 
+local asked = require "rille.completions.asked"
 local chat = require "rille.chat"
 local core = require "rille.core"
 local failure = require "rille.failure"
 local images = require "rille.rewrite.images"
 local json = require "rille.json"
-local options = require "rille.options"
-local provider = require "rille.provider"
 
 local completions = {}
-
-local OPTIONS <const> = {
-  provider = { "string", "table" }, base_url = "string", api_key = { "string", "boolean" },
-  headers = "table",
-  query = "table", timeout = { "table", "number" }, retries = "integer", extra = "table",
-  insecure = "boolean",
-  on_retry = "callable",
-}
-local TIMEOUTS <const> = {
-  connect = { "number", "boolean" }, first_byte = { "number", "boolean" },
-  idle = { "number", "boolean" },
-  total = { "number", "boolean" },
-}
-local NAME <const> = "rille.chat.completions.create"
---- Parameters that this client itself has to understand; the server judges the rest.
-local PARAMETERS <const> = {
-  model = { string = true, table = true, name = "name, list of names or scripted model" },
-  stream = { boolean = true, name = "boolean" },
-  tools = { table = true, name = "list" },
-}
---- … and those that are no mere values, or are looked at elsewhere.
-local OPAQUE <const> = { model = true, messages = true, tools = true }
 
 
 -- ---------------------------------------------------------------------------- what is sent
@@ -73,19 +50,12 @@ local function plain_message(message)
 end
 
 
---- What is of a wrong kind, or what JSON cannot hold, is a mistake of the caller, and named.
-local function check_member(name, value, level)
-  local ok, problem = pcall(json.encode, value)
-  if not ok then error(("%s: %s: %s"):format(NAME, name, problem:gsub("^json: ", "")), level + 1) end
-end
-
-
 local function check_message(message, i, level)
   if type(message) ~= "table" then
-    error(("%s: messages[%d]: table expected, got %s"):format(NAME, i, type(message)), level + 1)
+    error(("%s: messages[%d]: table expected, got %s"):format(asked.NAME, i, type(message)), level + 1)
   end
   if type(message.role) ~= "string" then
-    error(("%s: messages[%d].role: string expected, got %s"):format(NAME, i, type(message.role)),
+    error(("%s: messages[%d].role: string expected, got %s"):format(asked.NAME, i, type(message.role)),
       level + 1)
   end
 end
@@ -95,7 +65,7 @@ end
 local function transcript_of(messages, level)
   if type(messages) == "userdata" then return messages end
   if type(messages) ~= "table" then
-    error(("%s: messages: list expected, got %s"):format(NAME, type(messages)), level + 1)
+    error(("%s: messages: list expected, got %s"):format(asked.NAME, type(messages)), level + 1)
   end
   local list = {}
   for i, message in ipairs(messages) do
@@ -106,89 +76,8 @@ local function transcript_of(messages, level)
   end
   local ok, made = pcall(core.transcript, list)
   if ok then return made end
-  for i, message in ipairs(list) do check_member(("messages[%d]"):format(i), message, level + 1) end
-  error(("%s: messages: %s"):format(NAME, tostring(made)), level + 1)
-end
-
-
---- One of a list of models is tried after the other.
-local function check_models(models, level)
-  for i, model in ipairs(type(models) == "table" and models or {}) do
-    if type(model) ~= "string" and type(model) ~= "table" then
-      local message = "%s: model: entry %d: name or scripted model expected, got %s"
-      error(message:format(NAME, i, type(model)), level + 1)
-    end
-  end
-end
-
-
-local function check_tools(tools, level)
-  for i, tool in ipairs(type(tools) == "table" and tools or {}) do
-    if type(tool) ~= "table" then
-      error(("%s: tools[%d]: table expected, got %s"):format(NAME, i, type(tool)), level + 1)
-    end
-    if not tool.definition then check_member(("tools[%d]"):format(i), tool, level + 1) end
-  end
-end
-
-
-local function check_params(params, level)
-  if type(params) ~= "table" then
-    error(("%s: params: table expected, got %s"):format(NAME, type(params)), level + 1)
-  end
-  for name, wanted in pairs(PARAMETERS) do
-    local value = params[name]
-    if value ~= nil and value ~= json.null and not wanted[type(value)] then
-      error(("%s: %s: %s expected, got %s"):format(NAME, name, wanted.name, type(value)), level + 1)
-    end
-  end
-  for name, value in pairs(params) do
-    if not OPAQUE[name] then check_member(tostring(name), value, level + 1) end
-  end
-  check_models(params.model, level + 1)
-  check_tools(params.tools, level + 1)
-end
-
-
---- Values of a header or a query: texts, numbers, and booleans (false takes one of the provider's away).
-local function check_values(values, what, level)
-  for name, value in pairs(values or {}) do
-    local kind = type(value)
-    if kind ~= "string" and kind ~= "number" and kind ~= "boolean" and not (kind == "table" and what == "query") then
-      error(("%s: %s: '%s': string expected, got %s"):format(NAME, what, tostring(name), kind), level + 1)
-    end
-  end
-end
-
-
-local function check_options(given, level)
-  options.check(given, OPTIONS, NAME, level + 1)
-  if not given then return end
-  local timeout = type(given.timeout) == "table" and given.timeout or { total = given.timeout }
-  options.check(timeout, TIMEOUTS, NAME .. ": timeout", level + 1)
-  for name, seconds in pairs(timeout) do
-    if seconds and seconds < 0 then error(("%s: timeout: %s is negative"):format(NAME, name), level + 1) end
-  end
-  check_values(given.headers, "headers", level + 1)
-  check_values(given.query, "query", level + 1)
-  if given.retries and given.retries < 0 then error(NAME .. ": retries: 0 or more", level + 1) end
-  provider.check(given.provider, level + 1)
-  for name, value in pairs(given.extra or {}) do
-    if value ~= json.absent then check_member("extra." .. tostring(name), value, level + 1) end
-  end
-end
-
-
---- Parameters and options as one request of rille.chat.
-local function request_of(params, given, transcript)
-  local request = { verbatim = true, usage = false, messages = transcript, params = {} }
-  for name, value in pairs(given or {}) do request[name] = value end
-  for name, value in pairs(params) do request.params[name] = value end
-  request.model, request.tools = params.model, type(params.tools) == "table" and params.tools or nil
-  request.params.model, request.params.messages, request.params.tools = nil, nil, nil
-  request.stream = params.stream == true
-  request.want = request.stream and "chunks" or nil
-  return request
+  for i, message in ipairs(list) do asked.check_member(("messages[%d]"):format(i), message, level + 1) end
+  error(("%s: messages: %s"):format(asked.NAME, tostring(made)), level + 1)
 end
 
 
@@ -246,11 +135,10 @@ end
 -- ---------------------------------------------------------------------------- the function
 
 local function start(params, given, level)
-  check_params(params, level + 1)
-  check_options(given, level + 1)
+  local wish = asked.wish(params, given, level + 1)
   local transcript, trouble = transcript_of(params.messages, level + 1)
   if not transcript then return nil, trouble end
-  return chat.start(request_of(params, given, transcript))
+  return chat.ask(wish, transcript, params.stream == true and "chunks" or nil, given and given.on_retry)
 end
 
 

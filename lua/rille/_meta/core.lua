@@ -277,6 +277,13 @@ function core.sse(max_bytes) end
 
 -- ---------------------------------------------------------------- small things
 
+--- A copy of data, for core.same: tables copied, with their marks of json.array and json.object, the rest as it is. nil
+--- for what holds a table with another metatable, whose state may be elsewhere, or is nested more than 128 deep.
+---@generic T
+---@param value T
+---@return T? copy
+function core.snapshot(value) end
+
 --- Do two values say the same? Tables by what they hold and by their metatables, the rest by itself; 1 and 1.0 are not
 --- the same. No metamethod is called. Tables nested more than 128 deep, or in themselves, are never the same.
 ---@param a any

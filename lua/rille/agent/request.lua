@@ -145,33 +145,18 @@ end
 
 -- ---------------------------------------------------------------- asking
 
---- What an agent asks often differs in little, if at all: the first request of a run is made to call a tool …
-local MOST_WISHES <const> = 4
-
-
---- What is asked now: a wish that the agent keeps, the one that it had last first.
+--- What is asked now: one of the wishes that the agent keeps.
 local function wish_of(run)
-  local agent, params, tools = run.agent, run.ask.params, run.tools.definitions
+  local agent, params = run.agent, run.ask.params
   local stream = params.stream ~= false
   params.stream = nil
-  local asked = {
+  agent._wishes = agent._wishes or {}
+  return chat.wish(agent._wishes, run.ask.model, run.tools.definitions, {
     instructions = run.ask.instructions, params = params, stream = stream,
     provider = agent.provider, base_url = agent.base_url, api_key = agent.api_key, headers = agent.headers,
     query = agent.query, insecure = agent.insecure, timeout = agent.timeout, retries = agent.retries,
     extra = agent.extra,
-  }
-  local kept = agent._wishes or {}
-  agent._wishes = kept
-  for i = 1, #kept do
-    local wish = kept[i]
-    if wish:serves(run.ask.model, tools, asked) then
-      if i > 1 then table.insert(kept, 1, table.remove(kept, i)) end
-      return wish
-    end
-  end
-  kept[MOST_WISHES] = nil
-  table.insert(kept, 1, chat.wish(run.ask.model, tools, asked))
-  return kept[1]
+  })
 end
 
 

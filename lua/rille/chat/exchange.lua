@@ -85,7 +85,7 @@ local function again(self, problem, delay)
   if self._delivered then self._restarts, self._delivered = self._restarts + 1, false end
   self._due = delay
   log.info("%s: %s; attempt %d in %.1f s", self._target.profile.name, problem, event.attempt, delay)
-  if self._request.on_retry then self._request.on_retry(event) end
+  if self._on_retry then self._on_retry(event) end
   return "retry", event
 end
 
@@ -256,16 +256,17 @@ Exchange.__close = Exchange.close
 ---@param wanted rille.Wish
 ---@param messages rille.Transcript
 ---@param want? "deltas"|"chunks"
+---@param on_retry? fun(event: table)
 ---@return rille.Exchange? exchange
 ---@return rille.Failure? failure
-function exchange.new(wanted, messages, want)
+function exchange.new(wanted, messages, want, on_retry)
   local target, refused = wanted:target(1)
   if not target then return nil, refused end
   local started, request = time.now(), wanted.request
   local total = request.timeout.total
   local self = setmetatable({   -- what is nil comes later: the table need not grow for it
     _wish = wanted, _request = request, _messages = messages, _want = want, _target = target,
-    _started = started, _deadline = total and started + total,
+    _started = started, _deadline = total and started + total, _on_retry = on_retry,
     _transfer = nil, _attempt = nil, _attempts = nil, _prefix = nil, _think = nil,
     _completion = nil, _failure = nil, _info = nil,
   }, Exchange)

@@ -8,13 +8,13 @@
 local config = require "rille.config"
 local core = require "rille.core"
 local heal = require "rille.heal"
-local json = require "rille.json"
 local retry = require "rille.retry"
 local target = require "rille.chat.target"
 
 ---@class rille.Wish
 ---@field request rille.ChatRequest   without messages, with all defaults
----@field _asked? table               a copy of what was asked, for `serves`
+---@field _asked? table               a copy of what was asked, for `serves`; nil: it serves nobody else
+---@field _tools? table[]
 ---@field _models any[]               names and scripts: the first, and whom to ask when it is in trouble; false: the default
 ---@field _target? rille.Target       the first one, while it can be kept
 ---@field _notes? rille.ConfigNotes   what it was made of
@@ -24,7 +24,8 @@ Wish.__index = Wish
 
 local wish = {}
 
-local MOST_LEVELS <const> = 128   -- of tables that are kept; JSON takes no more
+--- Wishes of one owner. Often they differ in little: the first request of a run is made to call a tool, the next not.
+local MOST_KEPT <const> = 4
 
 --- Seconds; `total` is unlimited.
 wish.TIMEOUT = { connect = 10, first_byte = 600, idle = 120 }
@@ -56,21 +57,6 @@ local function same_list(a, b)
 end
 
 
---- A copy of what is nothing but data; nil, true for what holds objects, which may change behind our back.
-local function copy(value, level)
-  if type(value) ~= "table" or value == json.absent then return value end
-  local metatable = getmetatable(value)
-  if metatable and not metatable.__jsontype or level == MOST_LEVELS then return nil, true end
-  local made = {}
-  for name, member in next, value do
-    local member_copy, is_object = copy(member, level + 1)
-    if is_object then return nil, true end
-    made[name] = member_copy
-  end
-  return setmetatable(made, metatable)
-end
-
-
 --- For one request.
 ---@param request rille.ChatRequest   may hold messages
 ---@return rille.Wish
@@ -86,25 +72,60 @@ end
 
 --- For as many requests as it serves.
 ---@param model any        as in rille.ChatRequest
----@param tools table[]    never changed
----@param asked table      the other members
+---@param tools? table[]   never changed
+---@param asked table      the other members; tools that may change, too
 ---@return rille.Wish
 function wish.keep(model, tools, asked)
-  local data, has_objects = copy(asked, 0)
-  local kept = {}
-  for name, value in pairs(data or asked) do kept[name] = value end
-  kept.model = is_list(model) and table.move(model, 1, #model, 1, {}) or model
-  kept.tools = tools
-  local self = wish.new(kept)
-  if not has_objects then self._asked = data end
+  local data, request = core.snapshot(asked), {}
+  for name, value in pairs(data or asked) do request[name] = value end
+  request.model = is_list(model) and table.move(model, 1, #model, 1, {}) or model
+  request.tools = tools or request.tools
+  local self = wish.new(request)
+  self._asked, self._tools = data, tools
   return self
 end
 
 
+--- The wish that says this, if it is one of the few that its owner keeps, the latest first.
+---@param kept rille.Wish[]
+---@param model any
+---@param tools? table[]
+---@param asked table
+---@return rille.Wish?
+function wish.find(kept, model, tools, asked)
+  for i = 1, #kept do
+    local one = kept[i]
+    if one:serves(model, tools, asked) then
+      if i > 1 then table.insert(kept, 1, table.remove(kept, i)) end
+      return one
+    end
+  end
+end
+
+
+--- The same, or a new one: it takes the place of the one that was not asked for longest.
+---@param kept rille.Wish[]
+---@param model any
+---@param tools? table[]
+---@param asked table
+---@return rille.Wish
+function wish.of(kept, model, tools, asked)
+  local one = wish.find(kept, model, tools, asked)
+  if one then return one end
+  one = wish.keep(model, tools, asked)
+  kept[MOST_KEPT] = nil
+  table.insert(kept, 1, one)
+  return one
+end
+
+
 --- Does it still say what is asked now?
+---@param model any
+---@param tools? table[]
+---@param asked table
 ---@return boolean
 function Wish:serves(model, tools, asked)
-  return self._asked ~= nil and same_list(self.request.model, model) and same_list(self.request.tools, tools)
+  return self._asked ~= nil and same_list(self.request.model, model) and same_list(self._tools, tools)
     and core.same(self._asked, asked)
 end
 
