@@ -2,13 +2,14 @@
 ---
 --- Has `runs` conversations, `at_once` at a time, with the scripted server, and prints what they cost this process: the same line as
 --- bench/floor.c and bench/fetch.mjs.
---- Usage: rille agent.lua url=http://127.0.0.1:PORT/r2c0 runs=300 at_once=64 result=100 warm=64 [want=deltas|chunks] [sample=1]
+--- Usage: rille agent.lua url=http://127.0.0.1:PORT/r2c0 runs=300 at_once=64 result=100 warm=64
+---        [want=deltas|chunks] [wait=MS] [sample=1]
 
 local rille = require "rille"
 
 local SAMPLE <const> = 0.01   -- seconds
 
-local options = { runs = 1, at_once = 1, result = 100, warm = 0, want = "nothing" }
+local options = { runs = 1, at_once = 1, result = 100, warm = 0, wait = 0, want = "nothing" }
 for _, word in ipairs(arg) do
   local key, value = word:match("^([%w_]+)=(.*)$")
   options[key] = math.tointeger(tonumber(value)) or value
@@ -22,7 +23,10 @@ local weather = rille.tool {
   name = "get_weather",
   description = "Get the current weather in a given city.",
   parameters = { { "city", "string", "The city" } },
-  run = function() return result end,
+  run = function()
+    if options.wait > 0 then rille.sleep(options.wait / 1000) end
+    return result
+  end,
 }
 
 local agent = rille.agent {

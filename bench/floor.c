@@ -1,10 +1,10 @@
 /* floor.c -- beside the walk: what libcurl and libuv can do at best, without Lua and without JSON.
  *
  * The same conversations as bench/agent.lua has, with bodies that stand already; of an answer only
- * "call_<n>" and the text of the deltas are looked for. Tuned as well as we know: several multi
- * handles on one loop, one poll handle per connection that stays armed between transfers, easy
- * handles reused.
- * Usage: floor url=http://127.0.0.1:PORT/r2c0 runs=300 at_once=64 result=100 warm=64 [sample=1]
+ * "call_<round>_…" and the text of the deltas are looked for. Tuned as well as we know: several
+ * multi handles on one loop, one poll handle per connection that stays armed between transfers,
+ * easy handles reused. Usage: floor url=http://127.0.0.1:PORT/r2c0 runs=300 at_once=64 result=100
+ * warm=64 [wait=MS] [sample=1]
  */
 #include <curl/curl.h>
 #include <stdbool.h>
@@ -48,14 +48,17 @@ struct agent {
     char *answer; /* of a plain body all of it, of a stream the unfinished line */
     size_t answer_len, answer_cap;
     size_t text_len; /* bytes of deltas */
-    int call;        /* the last one asked for; 0: it was the answer */
+    int round;       /* whose calls were asked for; 0: it was the answer */
     bool streams;
+    uv_timer_t *tools; /* one for each call, when they take time */
+    long tools_running;
 };
 
 static struct {
     const char *url;
-    long runs, at_once, result, warm, sample;
-} options = {.runs = 1, .at_once = 1, .result = 100};
+    long runs, at_once, result, warm, wait, sample;
+    long parallel; /* calls of a round, from the URL */
+} options = {.runs = 1, .at_once = 1, .result = 100, .parallel = 1};
 
 static uv_loop_t *loop;
 static struct sock *socks[MAX_SOCKETS];
@@ -213,7 +216,7 @@ static void look_at_line(struct agent *agent, const char *line, size_t len)
         for (const char *end = line + len; at < end && *at != '"'; at++)
             agent->text_len += 1 + (*at == '\\' ? at++ != NULL : 0);
     } else if ((at = memmem(line, len, call, sizeof(call) - 1)) != NULL) {
-        agent->call = atoi(at + sizeof(call) - 1);
+        agent->round = atoi(at + sizeof(call) - 1);
     }
 }
 
@@ -251,7 +254,7 @@ static void look_at_body(struct agent *agent)
     append(&agent->answer, &agent->answer_len, &agent->answer_cap, "", 1);
     const char *at = strstr(agent->answer, "\"id\":\"call_");
     if (at != NULL)
-        agent->call = atoi(at + strlen("\"id\":\"call_"));
+        agent->round = atoi(at + strlen("\"id\":\"call_"));
 }
 
 
@@ -268,7 +271,7 @@ static void send_request(struct agent *agent)
     curl_easy_setopt(agent->easy, CURLOPT_POSTFIELDS, agent->request);
     agent->len = messages;
     agent->answer_len = 0;
-    agent->call = 0;
+    agent->round = 0;
     requests++;
     curl_multi_add_handle(agent->shard->multi, agent->easy);
 }
@@ -288,20 +291,55 @@ static void begin(struct agent *agent)
 }
 
 
-/* The call and its result enter the conversation. */
+static void add(struct agent *agent, const char *text)
+{
+    append(&agent->request, &agent->len, &agent->cap, text, strlen(text));
+}
+
+
+/* The calls and their results enter the conversation. */
 static void add_round(struct agent *agent)
 {
-    char text[512];
-    int len =
+    char text[256];
+    add(agent, ",{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[");
+    for (long i = 0; i < options.parallel; i++) {
         snprintf(text, sizeof(text),
-                 ",{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"call_%d\","
-                 "\"type\":\"function\",\"function\":{\"name\":\"get_weather\",\"arguments\":"
-                 "\"{\\\"city\\\":\\\"Oslo\\\"}\"}}]},{\"role\":\"tool\",\"tool_call_id\":"
-                 "\"call_%d\",\"content\":\"",
-                 agent->call, agent->call);
-    append(&agent->request, &agent->len, &agent->cap, text, (size_t)len);
-    append(&agent->request, &agent->len, &agent->cap, result_text, (size_t)options.result);
-    append(&agent->request, &agent->len, &agent->cap, "\"}", 2);
+                 "%s{\"id\":\"call_%d_%ld\",\"type\":\"function\",\"function\":{\"name\":"
+                 "\"get_weather\",\"arguments\":\"{\\\"city\\\":\\\"Oslo\\\"}\"}}",
+                 i > 0 ? "," : "", agent->round, i);
+        add(agent, text);
+    }
+    add(agent, "]}");
+    for (long i = 0; i < options.parallel; i++) {
+        snprintf(text, sizeof(text),
+                 ",{\"role\":\"tool\",\"tool_call_id\":\"call_%d_%ld\",\"content\":\"",
+                 agent->round, i);
+        add(agent, text);
+        append(&agent->request, &agent->len, &agent->cap, result_text, (size_t)options.result);
+        add(agent, "\"}");
+    }
+    send_request(agent);
+}
+
+
+static void on_tool_end(uv_timer_t *timer)
+{
+    struct agent *agent = timer->data;
+    if (--agent->tools_running == 0)
+        add_round(agent);
+}
+
+
+static void run_tools(struct agent *agent)
+{
+    if (options.wait == 0) {
+        add_round(agent);
+        return;
+    }
+    uv_update_time(loop);
+    agent->tools_running = options.parallel;
+    for (long i = 0; i < options.parallel; i++)
+        uv_timer_start(&agent->tools[i], on_tool_end, (uint64_t)options.wait, 0);
 }
 
 
@@ -317,12 +355,10 @@ static void on_end(CURL *easy, CURLcode result)
     options.sample = 0; /* the first answer ends it */
     if (!agent->streams)
         look_at_body(agent);
-    if (agent->call == 0) {
+    if (agent->round == 0)
         begin(agent);
-        return;
-    }
-    add_round(agent);
-    send_request(agent);
+    else
+        run_tools(agent);
 }
 
 
@@ -344,6 +380,12 @@ static struct agent *open_agent(struct shard *shard)
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
     if (options.sample)
         curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 1024L);
+    agent->tools =
+        options.wait > 0 ? calloc((size_t)options.parallel, sizeof(*agent->tools)) : NULL;
+    for (long i = 0; agent->tools != NULL && i < options.parallel; i++) {
+        uv_timer_init(loop, &agent->tools[i]);
+        agent->tools[i].data = agent;
+    }
     return agent;
 }
 
@@ -381,10 +423,14 @@ static void read_option(const char *word)
         long *value;
     } numbers[] = {
         {"runs=", &options.runs}, {"at_once=", &options.at_once}, {"result=", &options.result},
-        {"warm=", &options.warm}, {"sample=", &options.sample},
+        {"warm=", &options.warm}, {"wait=", &options.wait},       {"sample=", &options.sample},
     };
-    if (strncmp(word, "url=", 4) == 0)
+    if (strncmp(word, "url=", 4) == 0) {
         options.url = word + 4;
+        const char *parallel = strchr(strrchr(options.url, '/'), 'p');
+        if (parallel != NULL)
+            options.parallel = atol(parallel + 1);
+    }
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         if (strncmp(word, numbers[i].name, strlen(numbers[i].name)) == 0)
             *numbers[i].value = atol(word + strlen(numbers[i].name));

@@ -42,13 +42,13 @@ static void make_stream(struct text *stream, bool calls)
     struct text data = {0};
     for (int i = 0; i < CHUNKS - 1; i++) {
         if (calls)
-            wire_argument_chunk(&data, i, 1);
+            wire_argument_chunk(&data, i, 1, 0);
         else
             wire_content_chunk(&data, i);
         add_event(stream, &data);
     }
     if (calls) {
-        wire_closing_chunk(&data);
+        wire_closing_chunk(&data, 0);
         add_event(stream, &data);
     }
     wire_finish_chunk(&data, calls ? "tool_calls" : "stop");

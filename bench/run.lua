@@ -1,18 +1,20 @@
---- run.lua -- beside the walk: `make bench`: the program against its floor and a peer, one table.
+--- run.lua -- beside the walk: `make bench`: the program against its floor and its peers, one table.
 ---
---- Runs with the program itself: rille run.lua BUILD_DIRECTORY [quick]. Every figure is the median of rounds in which the clients take
---- turns against the same server, so that ratios hold on a busy machine, too. Nothing is asserted.
+--- Runs with the program itself: rille run.lua BUILD_DIRECTORY WORKLOADS [quick]; WORKLOADS are letters from a to g. Every figure is the
+--- median of rounds in which the clients take turns against the same server, so that ratios hold on a busy machine, too. Nothing is
+--- asserted. Peers are measured where Node is, frameworks where they were installed: npm install --prefix bench/peers
 --- What the rows mean stands in docs/numbers.md.
 
 local rille = require "rille"
 
-local BUILD <const>, QUICK <const> = arg[1], arg[2] == "quick"
+local BUILD <const>, WORKLOADS <const>, QUICK <const> = arg[1], arg[2], arg[3] == "quick"
 local ROUNDS <const> = QUICK and 1 or 5
 local SCALE <const> = QUICK and 0.15 or 1      -- of the conversations
 local NODE_SHARE <const> = 0.5                 -- of the conversations, for a slow client
 local NODE_WARM <const> = QUICK and 150 or 1000   -- requests before it is measured: it compiles as it goes
 local CHUNKS <const> = 20000
-local COLUMNS <const> = { "floor", "rille", "node" }
+local TOOL_MS <const> = 100
+local PEERS <const> = { fetch = "node", agents = "bench/peers/node_modules/@openai/agents", ai = "bench/peers/node_modules/ai" }
 
 
 -- ---------------------------------------------------------------- running clients
@@ -46,11 +48,14 @@ end
 local server <close> = assert(rille.process.open { BUILD .. "/bench/server" })
 local address <const> = "http://127.0.0.1:" .. assert(server:read(5)):match("%d+") .. "/"
 
-local clients = {
-  floor = { BUILD .. "/bench/floor" },
-  rille = { BUILD .. "/rille", "bench/agent.lua" },
-  node = has("node") and { "node", "bench/fetch.mjs" } or nil,
-}
+local clients = { floor = { BUILD .. "/bench/floor" }, rille = { BUILD .. "/rille", "bench/agent.lua" } }
+local columns = { "floor", "rille" }
+for _, name in ipairs { "fetch", "agents", "ai" } do
+  if has("node") and (PEERS[name] == "node" or rille.fs.stat(PEERS[name])) then
+    clients[name] = { "node", "bench/peers/" .. name .. ".mjs" }
+    columns[#columns + 1] = name
+  end
+end
 
 
 --- Conversations that make up as many requests as it takes Node to get warm; a long stream warms by itself.
@@ -62,14 +67,16 @@ end
 
 --- One client, one workload → its figures.
 local function converse(name, work)
-  local share = SCALE * (name == "node" and NODE_SHARE or 1)
+  local is_peer = PEERS[name] ~= nil
+  local share = SCALE * (is_peer and NODE_SHARE or 1)
   local argv = { table.unpack(clients[name]) }
   local function add(key, value) argv[#argv + 1] = key .. "=" .. tostring(value) end
   add("url", address .. work.script)
   add("at_once", work.at_once or 1)
   add("runs", work.fixed and work.runs or math.max(work.at_once or 1, math.ceil(work.runs * share)))
-  add("warm", work.fixed and 0 or math.max(work.at_once or 1, 2, name == "node" and warm_up(work) or 0))
+  add("warm", work.fixed and 0 or math.max(work.at_once or 1, 2, is_peer and warm_up(work) or 0))
   if work.result then add("result", work.result) end
+  if work.wait then add("wait", work.wait) end
   if work.want and name == "rille" then add("want", work.want) end
   if work.sample then add("sample", 1) end
   return figures(run(argv))
@@ -95,8 +102,8 @@ end
 --- One row: values by client, each with its ratio to the floor.
 local function print_values(title, values, format)
   local cells = { shown(values.floor, format) }
-  for i = 2, #COLUMNS do
-    local value = values[COLUMNS[i]]
+  for i = 2, #columns do
+    local value = values[columns[i]]
     cells[#cells + 1] = shown(value, format)
     cells[#cells + 1] = value and values.floor and ("%.2f×"):format(value / values.floor) or ""
   end
@@ -105,7 +112,12 @@ end
 
 
 local function print_head()
-  print_row("", { "floor", "rille", "", "node", "" })
+  local cells = { "floor" }
+  for i = 2, #columns do
+    cells[#cells + 1] = columns[i]
+    cells[#cells + 1] = ""
+  end
+  print_row("", cells)
 end
 
 
@@ -113,8 +125,8 @@ end
 local function measure(work)
   local seen = {}
   for _ = 1, work.fixed and 1 or ROUNDS do
-    for _, name in ipairs(COLUMNS) do
-      if clients[name] and not (work.only and work.only ~= name) then
+    for _, name in ipairs(columns) do
+      if not (work.only and work.only ~= name) then
         local found = converse(name, work)
         for i, row in ipairs(work.rows) do
           local at = seen[i] or {}
@@ -154,13 +166,13 @@ end
 local function start()
   local empty, ours = { BUILD .. "/bench/empty" }, { BUILD .. "/rille", "-e", "''" }
   local ours_plain = { BUILD .. "/rille", "-e", "" }
-  local node = clients.node and { "node", "-e", "0" }
+  local node = clients.fetch and { "node", "-e", "0" }
   local of_empty, of_ours, of_node = cost(empty), cost(ours_plain), node and cost(node) or {}
   print_values("a. start and end, nothing to do: CPU ms (floor: empty program)", {
-    floor = of_empty.cpu_us / 1000, rille = of_ours.cpu_us / 1000, node = node and of_node.cpu_us / 1000 })
+    floor = of_empty.cpu_us / 1000, rille = of_ours.cpu_us / 1000, fetch = node and of_node.cpu_us / 1000 })
   if has("hyperfine") then
     print_values("a. the same: ms on the wall (hyperfine, median)", {
-      floor = hyperfine(empty), rille = hyperfine(ours), node = node and not QUICK and hyperfine(node) or nil })
+      floor = hyperfine(empty), rille = hyperfine(ours), fetch = node and not QUICK and hyperfine(node) or nil })
   else
     print("a. hyperfine is not there: no wall times")
   end
@@ -235,6 +247,14 @@ local function history()
 end
 
 
+local function parallel()
+  measure { script = "r1p8c0", wait = TOOL_MS, runs = 20, rows = {
+    { "e. 8 parallel tools of 100 ms, 2 requests: ms over", function(found)
+      return found.wall_us * 2 / found.requests / 1000 - TOOL_MS
+    end, "%.2f" } } }
+end
+
+
 local function crowds()
   measure { script = "r0c0h1000", at_once = 1000, runs = 1000, fixed = true, sample = true, rows = {
     { "f. 1,000 suspended agents: KB each", function(found) return found.suspended_kb / 1000 end } } }
@@ -254,11 +274,12 @@ local function watching()
 end
 
 
+local workloads <const> = {
+  a = start, b = requests, c = function() streams(parsers()) end, d = history, e = parallel, f = crowds, g = watching,
+}
+
 print_head()
-if not clients.node then print("(node is not there: no peer)") end
-start()
-requests()
-streams(parsers())
-history()
-crowds()
-watching()
+for letter in WORKLOADS:gmatch "%a" do
+  if not workloads[letter] then error(("no workload '%s': a to g"):format(letter), 0) end
+  workloads[letter]()
+end

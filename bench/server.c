@@ -1,11 +1,12 @@
 /* server.c -- beside the walk: the scripted server of the benchmark: server [PORT].
  *
  * Prints its port and serves on loopback until standard input ends. HTTP/1.1 with keep-alive. What
- * it answers stands in the path, so that it needs no state: /r2c16d5h100/chat/completions means two
- * rounds with a tool call and then the answer (r), as events with an answer of 16 chunks, each an
- * HTTP chunk of its own (c; 0: plain bodies), 5 ms after the request (d), and not before 100
- * requests wait (h). The round is read from the last call_<n> of the request. Replies are made
- * once.
+ * it answers stands in the path, so that it needs no state: /r2p8c16k100d5h50/chat/completions
+ * means two rounds (r) with eight tool calls each (p; 1) and then the answer, as events with an
+ * answer of 16 chunks, each an HTTP chunk of its own (c; 0: plain bodies, the answer 100 bytes
+ * longer than usual (k)), 5 ms after the request (d), and not before 50 requests wait (h). The
+ * round is read from the last call_<round>_<index> of the request, and all results of that round
+ * must be there. Replies are made once.
  */
 #include "wire.h"
 
@@ -26,7 +27,7 @@ enum {
 
 struct script {
     char path[48]; /* "r2c16d5h100" */
-    int rounds, chunks, delay_ms, hold;
+    int rounds, parallel, chunks, padding, delay_ms, hold;
     struct text *replies; /* by round; made when first needed */
     struct client *held;
     int held_count;
@@ -68,19 +69,26 @@ static void http_chunk(struct text *out, struct text *data)
 }
 
 
+static void stream_call(struct text *out, struct text *data, int round, int index)
+{
+    for (int i = 0; i < ARGUMENT_CHUNKS - 1; i++) {
+        wire_argument_chunk(data, i, round + 1, index);
+        http_chunk(out, data);
+    }
+    wire_closing_chunk(data, index);
+    http_chunk(out, data);
+}
+
+
 static void stream(struct text *out, const struct script *script, int round)
 {
     bool calls = round < script->rounds;
-    int chunks = calls ? ARGUMENT_CHUNKS : script->chunks;
     struct text data = {0};
     head(out, "text/event-stream", "Transfer-Encoding: chunked");
-    for (int i = 0; i < chunks; i++) {
-        if (!calls)
-            wire_content_chunk(&data, i);
-        else if (i < ARGUMENT_CHUNKS - 1)
-            wire_argument_chunk(&data, i, round + 1);
-        else
-            wire_closing_chunk(&data);
+    for (int index = 0; calls && index < script->parallel; index++)
+        stream_call(out, &data, round, index);
+    for (int i = 0; !calls && i < script->chunks; i++) {
+        wire_content_chunk(&data, i);
         http_chunk(out, &data);
     }
     wire_finish_chunk(&data, calls ? "tool_calls" : "stop");
@@ -99,9 +107,9 @@ static void plain(struct text *out, const struct script *script, int round)
     char length[48];
     struct text body = {0};
     if (round < script->rounds)
-        wire_call_body(&body, round + 1);
+        wire_call_body(&body, round + 1, script->parallel);
     else
-        wire_answer_body(&body);
+        wire_answer_body(&body, script->padding);
     snprintf(length, sizeof(length), "Content-Length: %zu", body.len);
     head(out, "application/json", length);
     text_add(out, body.data, body.len);
@@ -130,11 +138,14 @@ static void on_release(uv_timer_t *timer);
 static void read_script(struct script *script, const char *path, size_t len)
 {
     memcpy(script->path, path, len);
+    script->parallel = 1;
     for (const char *at = script->path; *at != '\0';) {
         char key = *at++;
         int value = (int)strtol(at, (char **)&at, 10);
         switch (key) {
         case 'r': script->rounds = value; break;
+        case 'p': script->parallel = value; break;
+        case 'k': script->padding = value; break;
         case 'c': script->chunks = value; break;
         case 'd': script->delay_ms = value; break;
         case 'h': script->hold = value; break;
@@ -173,6 +184,25 @@ static int round_of(const char *body, size_t len)
         if (*at == '"' && memcmp(at, mark, sizeof(mark) - 1) == 0)
             return atoi(at + sizeof(mark) - 1);
     return 0;
+}
+
+
+/* All calls of the last round have to be answered, in their order, behind everything else. */
+static void check_results(const struct script *script, const char *body, size_t len, int round)
+{
+    char mark[64];
+    const char *end = body + len;
+    for (int index = script->parallel - 1; index >= 0 && round > 0; index--) {
+        int size = snprintf(mark, sizeof(mark), "\"tool_call_id\":\"call_%d_%d\"", round, index);
+        const char *at = end - size;
+        while (at > body && memcmp(at, mark, (size_t)size) != 0)
+            at--;
+        if (at <= body) {
+            fprintf(stderr, "bench server: no result for call_%d_%d\n", round, index);
+            exit(1);
+        }
+        end = at;
+    }
 }
 
 
@@ -226,7 +256,9 @@ static void hold(struct client *client, struct script *script)
 static void serve(struct client *client, const char *body, size_t body_len)
 {
     struct script *script = find_script(client->in);
-    client->reply = reply_of(script, round_of(body, body_len));
+    int round = round_of(body, body_len);
+    check_results(script, body, body_len, round);
+    client->reply = reply_of(script, round);
     if (script->hold > 0)
         hold(client, script);
     else if (script->delay_ms > 0)

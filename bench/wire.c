@@ -86,32 +86,33 @@ void wire_content_chunk(struct text *out, int i)
 }
 
 
-static void add_arguments(char *delta, size_t size, const char *piece)
+static void add_arguments(char *delta, size_t size, int index, const char *piece)
 {
-    snprintf(delta, size, "\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"%s\"}}]",
-             piece);
+    snprintf(delta, size, "\"tool_calls\":[{\"index\":%d,\"function\":{\"arguments\":\"%s\"}}]",
+             index, piece);
 }
 
 
-void wire_argument_chunk(struct text *out, int i, int call)
+void wire_argument_chunk(struct text *out, int i, int round, int index)
 {
     char delta[256];
     if (i == 0)
-        snprintf(delta, sizeof(delta),
-                 "\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"index\":0,"
-                 "\"id\":\"call_%d\",\"type\":\"function\",\"function\":{\"name\":\"get_weather\","
-                 "\"arguments\":\"\"}}]",
-                 call);
+        snprintf(
+            delta, sizeof(delta),
+            "\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"index\":%d,"
+            "\"id\":\"call_%d_%d\",\"type\":\"function\",\"function\":{\"name\":\"get_weather\","
+            "\"arguments\":\"\"}}]",
+            index, round, index);
     else
-        add_arguments(delta, sizeof(delta), i == 1 ? "{\\\"city\\\":\\\"" : words[i % 5]);
+        add_arguments(delta, sizeof(delta), index, i == 1 ? "{\\\"city\\\":\\\"" : words[i % 5]);
     chunk(out, delta, "null");
 }
 
 
-void wire_closing_chunk(struct text *out)
+void wire_closing_chunk(struct text *out, int index)
 {
-    char delta[96];
-    add_arguments(delta, sizeof(delta), "Oslo\\\"}");
+    char delta[128];
+    add_arguments(delta, sizeof(delta), index, "Oslo\\\"}");
     chunk(out, delta, "null");
 }
 
@@ -130,20 +131,24 @@ void wire_usage_chunk(struct text *out)
 }
 
 
-void wire_call_body(struct text *out, int call)
+void wire_call_body(struct text *out, int round, int calls)
 {
+    text_format(out, BODY_HEAD "null,\"tool_calls\":[");
+    for (int index = 0; index < calls; index++)
+        text_format(out,
+                    "%s{\"id\":\"call_%d_%d\",\"type\":\"function\",\"function\":{\"name\":"
+                    "\"get_weather\",\"arguments\":\"{\\\"city\\\":\\\"Oslo\\\"}\"}}",
+                    index > 0 ? "," : "", round, index);
     text_format(out,
-                BODY_HEAD "null,\"tool_calls\":[{\"id\":\"call_%d\",\"type\":\"function\","
-                          "\"function\":{\"name\":\"get_weather\",\"arguments\":"
-                          "\"{\\\"city\\\":\\\"Oslo\\\"}\"}}],\"refusal\":null},"
-                          "\"logprobs\":null,\"finish_reason\":\"tool_calls\"}]," USAGE,
-                call);
+                "],\"refusal\":null},\"logprobs\":null,\"finish_reason\":\"tool_calls\"}]," USAGE);
 }
 
 
-void wire_answer_body(struct text *out)
+void wire_answer_body(struct text *out, int padding)
 {
-    text_format(out, BODY_HEAD "\"It is 5 degrees in Oslo, with a light wind from the north.\","
-                               "\"refusal\":null,\"annotations\":[]},\"logprobs\":null,"
-                               "\"finish_reason\":\"stop\"}]," USAGE);
+    text_format(out, BODY_HEAD "\"It is 5 degrees in Oslo, with a light wind from the north.");
+    for (int i = 0; i < padding; i++)
+        text_add(out, "x", 1);
+    text_format(out, "\",\"refusal\":null,\"annotations\":[]},\"logprobs\":null,"
+                     "\"finish_reason\":\"stop\"}]," USAGE);
 }

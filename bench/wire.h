@@ -20,17 +20,17 @@ void text_format(struct text *text, const char *format, ...);
 /* Appends the data of one event: delta number <i> of a streamed answer. */
 void wire_content_chunk(struct text *out, int i);
 
-/* The same for a piece of a call's arguments: the first one (0) opens the call number <call>, 1
- * opens the arguments, and wire_closing_chunk ends them. */
-void wire_argument_chunk(struct text *out, int i, int call);
-void wire_closing_chunk(struct text *out);
+/* The same for a piece of the arguments of call <index> of a round: the first one (0) opens the
+ * call "call_<round>_<index>", 1 opens the arguments, and wire_closing_chunk ends them. */
+void wire_argument_chunk(struct text *out, int i, int round, int index);
+void wire_closing_chunk(struct text *out, int index);
 
 /* The last chunk, with <finish_reason>, and the one with the usage. */
 void wire_finish_chunk(struct text *out, const char *finish_reason);
 void wire_usage_chunk(struct text *out);
 
-/* Plain bodies: call number <call>, or the answer. */
-void wire_call_body(struct text *out, int call);
-void wire_answer_body(struct text *out);
+/* Plain bodies: the calls of a round, or the answer with some bytes more. */
+void wire_call_body(struct text *out, int round, int calls);
+void wire_answer_body(struct text *out, int padding);
 
 #endif
