@@ -1,5 +1,6 @@
 --- Random schemas and random values: whatever comes, a schema compiles or is refused with a sentence, and a value fits or
 --- does not. No crash, no changed argument, no error list without errors. $RILLE_SEED repeats a run.
+local effort = require "spec.support.effort"
 local json = require "rille.json"
 local schema = require "rille.schema"
 
@@ -122,7 +123,7 @@ describe("rille.schema, at random", function()
   it("never breaks (seed " .. seed .. ")", function()
     math.randomseed(seed)
     local compiled_count, fits = 0, 0
-    for _ = 1, 4000 do
+    for _ = 1, effort.some(4000) do
       local compiled, text = compiled_at_random()
       if compiled then
         compiled_count = compiled_count + 1
@@ -131,13 +132,13 @@ describe("rille.schema, at random", function()
         if strict then schema.compile(strict) else assert.is_string(reason) end
       end
     end
-    assert.is_true(compiled_count > 1000)
-    assert.is_true(fits > 1000)
+    assert.is_true(compiled_count > effort.some(1000))
+    assert.is_true(fits > effort.some(1000))
   end)
 
   it("says the same of a schema as a table and as text", function()
     math.randomseed(seed)
-    for _ = 1, 1000 do
+    for _ = 1, effort.some(1000) do
       local given = any_schema(3)
       local ok, one_way = pcall(schema.compile, given)
       local ok_too, other_way = pcall(schema.compile, json.encode(given))
