@@ -255,7 +255,34 @@ describe("rille ask, when something is wrong", function()
       assert.falsy(result.stdout:find "done it")
       assert.truthy(result.stdout:find "denied", result.stdout)
       assert.equal(5, result.code)
+      local why = when == "never" and "--approve never"
+        or "there is no terminal to ask at; --approve always allows every call"
+      assert.equal(("rille: approval: 'risky' was denied: %s\n"):format(why), result.stderr)
     end
+  end))
+
+  it("leaves approval to the agent that brings its own, unless --approve says otherwise", async(function()
+    local directory <close> = temporary.directory()
+    local agent = directory.file("agent.lua", [[
+      local rille = require "rille"
+      local function risky(name)
+        return rille.tool { name = name, approve = true, run = function() return "did " .. name end }
+      end
+      return rille.agent { tools = { risky "small", risky "big" },
+        approve = function(call) return call.name == "small", "too big" end }
+    ]])
+    local function run(...)
+      return ask(script { script.calls { { "small" }, { "big" } }, function(request)
+        local list = request.messages
+        return list[#list - 1].content .. ", " .. list[#list].content
+      end }, "-q", "-a", agent, "go", ...)
+    end
+    local own = run()
+    assert.equal("did small, Error: denied: too big\n", own.stdout)
+    assert.equal("", own.stderr)
+    assert.equal(0, own.code)
+    assert.equal("did small, did big\n", run("--approve", "always").stdout)
+    assert.equal(5, run("--approve", "ask").code)
   end))
 
   it("cancels at Ctrl-C: 130", async(function()

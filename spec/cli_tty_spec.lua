@@ -86,6 +86,26 @@ describe("rille at a terminal", function()
       assert.equal(0, other:wait(5).code)
     end))
 
+  on_tty("tells the model why, when the answer is more than a no", serving(
+    script { script.call("risky", { path = "/tmp/x" }), function(request)
+      return request.messages[#request.messages].content
+    end }, function(server, directory)
+      local running <close> = open({ "ask", "-q", "-T", directory.file("risky.lua", risky_tool), "go" }, server)
+      expect(running, "[y/N] ")
+      running:write "not there, take /tmp/y\n"
+      expect(running, "Error: denied: the user said no: not there, take /tmp/y")
+      assert.equal(0, running:wait(5).code)
+    end))
+
+  on_tty("ends the line of a question that Ctrl-C took away", serving(
+    script { script.call("risky", { path = "x" }), "x" }, function(server, directory)
+      local running <close> = open({ "ask", "-q", "-T", directory.file("risky.lua", risky_tool), "go" }, server)
+      expect(running, "[y/N] ")
+      running:write "\3"
+      assert.truthy(expect(running, "rille: cancelled: interrupted"):find "\nrille: cancelled")
+      assert.equal(130, running:wait(5).code)
+    end))
+
   on_tty("asks about one call at a time", serving(
     script { script.calls { { "risky", { path = "a" } }, { "risky", { path = "b" } }, { "risky", { path = "c" } } },
       function(request)

@@ -9,7 +9,9 @@ local json = require "rille.json"
 local printable = require "rille.printable"
 local terminal = require "rille.cli.terminal"
 
-local approve = {}
+local approve = {
+  nobody = "there is no terminal to ask at",   -- why a call is denied without one
+}
 
 
 local function question(call, path)
@@ -45,38 +47,69 @@ local function take_turn()
 end
 
 
---- The approval handler for `--approve`.
----@param when? "ask"|"always"|"never"    default "ask"
----@param lines? table                    terminal.lines(), when the command reads them anyway
----@return fun(call: table, context: rille.Context): boolean, string?
----@return boolean asks    is it a person who answers?
-function approve.handler(when, lines)
-  if when == "always" then return function() return true end, false end
-  if when == "never" then return function() return false, "--approve never" end, false end
-  if not terminal.is_tty(0) then
-    return function() return false, "there is no terminal to ask at" end, false
-  end
-  return function(call, context)
-    local _turn <close> = take_turn()
-    io.stderr:write(question(call, context.path))
-    local reader = lines or terminal.lines()
-    local answer = (reader:next() or ""):lower()
-    if reader ~= lines then reader:close() end
-    if answer == "y" or answer == "yes" then return true end
-    return false, "the user said no"
-  end, true
+--- The cursor stands behind a question; what comes next begins a line, unless Enter has begun it.
+local function open_line()
+  return setmetatable({}, { __close = function(self)
+    if not self.is_over then io.stderr:write("\n") end
+  end })
 end
 
 
---- A handler that remembers whether it ever said no.
+--- One line from the person; nil at the end of input.
+---@async
+local function read_answer(text, lines)
+  local line <close> = open_line()
+  io.stderr:write(text)
+  local reader = lines or terminal.lines()
+  local answer = reader:next()
+  if reader ~= lines then reader:close() end
+  line.is_over = answer ~= nil
+  return answer
+end
+
+
+--- What the answer means: y or yes; everything else is a no, and more than n or no is its reason.
+local function verdict(answer)
+  local word = (answer or ""):match("^%s*(.-)%s*$")
+  local lower = word:lower()
+  if lower == "y" or lower == "yes" then return true end
+  if lower == "" or lower == "n" or lower == "no" then return false, "the user said no" end
+  return false, "the user said no: " .. word
+end
+
+
+local function ask_person(lines)
+  return function(call, context)
+    local _turn <close> = take_turn()
+    return verdict(read_answer(question(call, context.path), lines))
+  end
+end
+
+
+--- The approval handler for `--approve`. Without the flag an agent that brings its own decides by that one.
+---@param when? "ask"|"always"|"never"    default "ask"
+---@param lines? table                    terminal.lines(), when the command reads them anyway
+---@param agent? rille.Agent
+---@return fun(call: table, context: rille.Context): boolean, string?
+---@return boolean asks    does somebody answer, a person or the agent's author?
+function approve.handler(when, lines, agent)
+  if when == "always" then return function() return true end, false end
+  if when == "never" then return function() return false, "--approve never" end, false end
+  if not when and agent and agent.approve then return agent.approve, true end
+  if not terminal.is_tty(0) then return function() return false, approve.nobody end, false end
+  return ask_person(lines), true
+end
+
+
+--- A handler that remembers the first call that it said no to.
 ---@param ask fun(call: table, context: rille.Context): boolean, string?
 ---@return fun(call: table, context: rille.Context): boolean, string?
----@return {denied: boolean} asked
+---@return {denied?: {name: string, reason: string?}} asked
 function approve.watched(ask)
-  local asked = { denied = false }
+  local asked = {}
   return function(call, context)
     local allowed, reason = ask(call, context)
-    asked.denied = asked.denied or not allowed
+    if not allowed then asked.denied = asked.denied or { name = call.name, reason = reason } end
     return allowed, reason
   end, asked
 end

@@ -1,6 +1,7 @@
 --- rille.cli.ask -- beside the walk: `rille ask`, one prompt, one answer.
 
 local approve = require "rille.cli.approve"
+local failure = require "rille.failure"
 local run = require "rille.cli.run"
 local setup = require "rille.cli.setup"
 local status = require "rille.cli.status"
@@ -21,6 +22,13 @@ local function prompt_of(operands)
 end
 
 
+--- Why the exit status is 5 although there is an answer.
+local function unasked(denied)
+  local hint = denied.reason == approve.nobody and "; --approve always allows every call" or ""
+  return failure.new("approval", ("'%s' was denied: %s%s"):format(denied.name, denied.reason, hint))
+end
+
+
 ---@async
 ---@param values table<string, any>
 ---@param operands string[]
@@ -33,13 +41,14 @@ function ask.run(values, operands)
   if not prompt then return nil, problem end
   local agent, options = setup.prepare(values)
   if not agent then return nil, options end
-  local handler, is_person = approve.handler(values.approve)
+  local handler, is_person = approve.handler(values.approve, nil, agent)
   local asked, reply
   options.approve, asked = approve.watched(handler)
   reply, problem = run.show(agent, prompt, options, setup.printer(values, agent))
   if not reply then return nil, problem end
   -- A person knows what was denied; a script that ran us has to be told, whatever the model answered.
-  return asked.denied and not is_person and status.approval or status.answered
+  if asked.denied and not is_person then return nil, unasked(asked.denied) end
+  return status.answered
 end
 
 

@@ -106,7 +106,7 @@ function chat.run(values, operands)
   local agent, options = setup.prepare(values)
   if not agent then return nil, options end
   local lines = terminal.lines()
-  options.approve = approve.handler(values.approve, lines)
+  options.approve = approve.handler(values.approve, lines, agent)
   return converse {
     agent = agent, options = options, lines = lines, files = values.file, tokens = 0, requests = 0,
     transcript = require("rille.transcript").new(), paint = terminal.painter(values["no-color"]),
