@@ -1,5 +1,6 @@
 --- cli_ask_spec.lua -- `rille ask` and `rille chat` against a scripted server, from outside.
 local core = require "rille.core"
+local fs = require "rille.fs"
 local json = require "rille.json"
 local mock = require "rille.mock"
 local program = require "spec.support.program"
@@ -172,6 +173,45 @@ describe("rille ask", function()
     assert.equal("Oslo: sunny", seen.tool_result.content)
     assert.equal("done", list[#list].type)
     assert.equal("Sunny.", list[#list].reply.text)
+  end))
+
+  it("continues the conversation in a file, and keeps it there", async(function()
+    local directory <close> = temporary.directory()
+    local path = directory.path .. "/talk.json"
+    local function kept()
+      local list = {}
+      for i, one in ipairs(assert(json.decode(assert(fs.read(path))))) do list[i] = one.content end
+      return list
+    end
+    assert.equal("Hello, Ada!\n", ask(script { "Hello, Ada!" }, "-t", path, "I am Ada.").stdout)
+    assert.equal(384, fs.stat(path).mode & 511)
+    local second = ask(script { "Ada." }, "--transcript", path, "Who am I?")
+    assert.equal(3, #messages(second))
+    assert.same({ "I am Ada.", "Hello, Ada!", "Who am I?", "Ada." }, kept())
+    local failed = ask(script { failure { status = 400, message = "no" } }, "-t", path, "Really?")
+    assert.equal(1, failed.code)
+    assert.equal("Really?", kept()[5])
+    against(script { "Yes.", "No." }, { "chat", "-t", path }, { stdin = "Sure?\n/undo\n" })
+    assert.equal(5, #kept())
+  end))
+
+  it("leaves a file alone that holds no conversation: 2", async(function()
+    local directory <close> = temporary.directory()
+    for body, why in pairs { ['[{"content":"x"}]'] = "a role", ['{"role":"user"}'] = "a list of messages",
+      ["5"] = "a list of messages", ["[1"] = "unexpected end" } do
+      local path = directory.file("talk.json", body)
+      for _, command in ipairs { "ask", "chat" } do
+        local result = against(script { "x" }, { command, "-t", path }, { stdin = "hi" })
+        assert.equal(2, result.code)
+        assert.truthy(result.stderr:find("^rille: %-%-transcript: [^\n]*talk.json: [^\n]*" .. why), result.stderr)
+        assert.equal(0, #result.requests)
+        assert.equal(body, fs.read(path))
+      end
+    end
+    local result = ask(script { "x" }, "-t", directory.path .. "/no/talk.json", "hi")
+    assert.equal("x\n", result.stdout)
+    assert.truthy(result.stderr:find "rille: not_found: cannot write [^\n]*talk.json", result.stderr)
+    assert.equal(1, result.code)
   end))
 
   it("validates the answer against a schema", async(function()

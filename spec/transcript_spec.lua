@@ -73,6 +73,10 @@ describe("rille.transcript", function()
       local t = transcript { { content = "x" } }
       return t
     end)
+    raises("^spec/transcript_spec.lua:%d+: transcript: messages: a list of messages expected, got a table with named", function()
+      local t = transcript(user "alone")
+      return t
+    end)
   end)
 end)
 

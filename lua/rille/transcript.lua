@@ -47,6 +47,9 @@ local function build(messages, level)
   if messages ~= nil and type(messages) ~= "table" then
     error(("transcript: messages: table expected, got %s"):format(type(messages)), level + 1)
   end
+  if messages and #messages == 0 and next(messages) ~= nil then
+    error("transcript: messages: a list of messages expected, got a table with named members", level + 1)
+  end
   local ok, made = pcall(core.transcript, messages)
   if not ok then error("transcript: " .. tostring(made), level + 1) end
   return made

@@ -2,6 +2,7 @@
 
 local approve = require "rille.cli.approve"
 local failure = require "rille.failure"
+local kept = require "rille.cli.kept"
 local run = require "rille.cli.run"
 local setup = require "rille.cli.setup"
 local status = require "rille.cli.status"
@@ -41,14 +42,18 @@ function ask.run(values, operands)
   if not prompt then return nil, problem end
   local agent, options = setup.prepare(values)
   if not agent then return nil, options end
+  options.transcript, problem = kept.load(values.transcript)
+  if not options.transcript then return nil, problem end
   local handler, is_person = approve.handler(values.approve, nil, agent)
   local asked, reply
   options.approve, asked = approve.watched(handler)
   reply, problem = run.show(agent, prompt, options, setup.printer(values, agent))
+  local saved, unsaved = kept.save(values.transcript, options.transcript)
+  if not saved then status.report(unsaved) end
   if not reply then return nil, problem end
   -- A person knows what was denied; a script that ran us has to be told, whatever the model answered.
   if asked.denied and not is_person then return nil, unasked(asked.denied) end
-  return status.answered
+  return saved and status.answered or status.failed
 end
 
 

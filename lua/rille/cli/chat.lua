@@ -5,6 +5,7 @@
 
 local approve = require "rille.cli.approve"
 local interrupt = require "rille.cli.interrupt"
+local kept = require "rille.cli.kept"
 local run = require "rille.cli.run"
 local setup = require "rille.cli.setup"
 local status = require "rille.cli.status"
@@ -33,6 +34,13 @@ local function undo(transcript)
 end
 
 
+--- Writes the file of --transcript; trouble with it is no reason to end the conversation.
+local function save(state)
+  local saved, problem = kept.save(state.path, state.transcript)
+  if not saved then status.report(problem) end
+end
+
+
 local function show_help()
   for _, row in ipairs(commands) do terminal.note(("%-8s %s"):format(row[1], row[2])) end
 end
@@ -45,7 +53,7 @@ local function command(state, line)
   if word == "/new" then
     state.transcript = require("rille.transcript").new()
   elseif word == "/undo" then
-    undo(state.transcript)
+    if undo(state.transcript) then save(state) end
   elseif word == "/usage" then
     terminal.note(("%d tokens in %d requests"):format(state.tokens, state.requests))
   elseif word == "/help" then
@@ -69,6 +77,7 @@ local function answer(state, line)
   state.tokens = state.tokens + (usage.total_tokens or 0)
   state.requests = state.requests + (usage.requests or 0)
   if not reply then status.report(problem) end
+  save(state)
 end
 
 
@@ -105,11 +114,13 @@ function chat.run(values, operands)
   if operands[1] then return status.misused("chat takes no prompt; use rille ask") end
   local agent, options = setup.prepare(values)
   if not agent then return nil, options end
+  local transcript, unread = kept.load(values.transcript)
+  if not transcript then return nil, unread end
   local lines = terminal.lines()
   options.approve = approve.handler(values.approve, lines, agent)
   return converse {
     agent = agent, options = options, lines = lines, files = values.file, tokens = 0, requests = 0,
-    transcript = require("rille.transcript").new(), paint = terminal.painter(values["no-color"]),
+    transcript = transcript, path = values.transcript, paint = terminal.painter(values["no-color"]),
     printer = setup.printer(values, agent),
   }
 end

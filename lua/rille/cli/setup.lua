@@ -19,6 +19,7 @@ setup.flags = {
   { "tool", short = "T", value = "FILE", many = true, help = "Lua file with tools (repeat)" },
   { "agent", short = "a", value = "FILE", help = "Lua file that returns an agent" },
   { "file", short = "f", value = "FILE", many = true, help = "text or image file (repeat)" },
+  { "transcript", short = "t", value = "FILE", help = "continue the conversation in this file" },
   { "param", short = "p", value = "KEY=VALUE", many = true,
     help = "any other request parameter (repeat)" },
   { "schema", value = "FILE", help = "the answer must fit this JSON Schema" },
