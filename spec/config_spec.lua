@@ -156,9 +156,12 @@ describe("rille.config", function()
 
     it("are not there when they come from elsewhere", function()
       variables.A_KEY = "k-e-y"
-      write([[return { providers = { a = { api_key = function() return env "A_KEY" end } } }]], 420)
-      config.get()
-      assert.same({}, lines)
+      for _, key in ipairs { [[function() return env "A_KEY" end]], [[env "A_KEY"]], [[os.getenv "A_KEY"]] } do
+        config.reset()
+        write(([[return { providers = { a = { api_key = %s } } }]]):format(key), 420)
+        assert(config.get())
+        assert.same({}, lines)
+      end
     end)
   end)
 

@@ -83,9 +83,17 @@ function config.path()
 end
 
 
-local function environment()
+--- What the file may use. Values of variables are noted in `read`.
+local function environment(read)
+  local function noting(get)
+    return function(name)
+      local value = get(name)
+      if value then read[value] = true end
+      return value
+    end
+  end
   return {
-    env = config.env, os = { getenv = os.getenv },
+    env = noting(config.env), os = { getenv = noting(os.getenv) },
     string = string, table = table, math = math,
     ipairs = ipairs, pairs = pairs, next = next, select = select, type = type,
     tostring = tostring, tonumber = tonumber, error = error, assert = assert,
@@ -130,11 +138,12 @@ local function checked(path, settings)
 end
 
 
---- Keys that others can read are worth a word, but no reason to stop.
-local function warn_about_keys(path, settings)
+--- Keys that others can read are worth a word, but no reason to stop. A key that is the value of a variable does not
+--- stand in the file.
+local function warn_about_keys(path, settings, read)
   local has_key = false
   for _, spec in pairs(settings.providers) do
-    has_key = has_key or type(spec.api_key) == "string"
+    has_key = has_key or type(spec.api_key) == "string" and not read[spec.api_key]
   end
   local stat = has_key and core.uv().fs_stat(path)
   if stat and stat.mode & 0x3f ~= 0 then
@@ -159,14 +168,15 @@ local function load_file(path)
     if unreadable then return nil, unreadable end
     return { providers = {} }
   end
-  local chunk, syntax = load(text, "@" .. path, "t", environment())
+  local read = {}
+  local chunk, syntax = load(text, "@" .. path, "t", environment(read))
   if not chunk then return nil, trouble(path, syntax) end
   local ok, settings = pcall(chunk)
   if not ok then return nil, trouble(path, tostring(settings)) end
   local good, bad = checked(path, settings)
   if good then
     warn_about_names(path, good)
-    warn_about_keys(path, good)
+    warn_about_keys(path, good, read)
   end
   return good, bad
 end
