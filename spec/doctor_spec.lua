@@ -173,4 +173,11 @@ describe("rille.doctor", function()
       profile = "vllm", base_url = diagnosis.base_url, flags = { thinking_choice = { "." } },
     } } }, written)
   end))
+
+  it("writes the flags of a provider that is there already, beside those that it has", async(function()
+    local diagnosis = assert(
+      examined(refusing(function(r) return r.tool_choice and "no" end), { provider = "vllm" }))
+    local source = doctor.flags_source(diagnosis, { alternate = true, thinking_choice = false })
+    assert.equal('flags = { alternate = true, thinking_choice = { "." } }', source)
+  end))
 end)

@@ -191,4 +191,16 @@ function doctor.source(diagnosis, name)
 end
 
 
+--- The flags that a provider of the configuration is to have after a diagnosis, as Lua text: `flags = { … }`.
+---@param diagnosis rille.Diagnosis
+---@param own? table<string, any>    flags that it has by now; the others of them stay
+---@return string
+function doctor.flags_source(diagnosis, own)
+  local flags = {}
+  for name, value in pairs(own or {}) do flags[name] = value end
+  for name, value in pairs(diagnosis.flags) do flags[name] = value end
+  return "flags = " .. literal(flags)
+end
+
+
 return doctor

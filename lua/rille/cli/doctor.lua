@@ -3,6 +3,7 @@
 --- The table is the answer and goes to stdout, one row as soon as it is known.
 --- Invariant: a file is written only when asked for, and an existing one is never changed.
 
+local config = require "rille.config"
 local doctor = require "rille.doctor"
 local json = require "rille.json"
 local printable = require "rille.printable"
@@ -41,7 +42,12 @@ local function advice(diagnosis, name)
   if not diagnosis.changed then
     return ("the profile '%s' already says all of this\n"):format(diagnosis.provider)
   end
-  local path = require("rille.config").path() or "config.lua"
+  local path, settings = config.path() or "config.lua", config.get()
+  local known = settings and settings.providers[name or diagnosis.provider]
+  if known then
+    return ("\nto set for the provider '%s' in %s:\n\n%s\n"):format(name or diagnosis.provider, path,
+      doctor.flags_source(diagnosis, known.flags))
+  end
   return ("\nto set in %s:\n\n%s"):format(path, doctor.source(diagnosis, name))
 end
 
