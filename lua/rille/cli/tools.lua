@@ -46,7 +46,9 @@ local function find(list, name)
     if tool.name == name then return tool end
     names[i] = tool.name
   end
-  return status.misused(("no tool '%s'%s"):format(name, options.hint(name, names)))
+  local hint = options.hint(name, names)
+  if hint == "" and names[1] then hint = "; there is " .. table.concat(names, ", ") end
+  return status.misused(("no tool '%s'%s"):format(name, hint))
 end
 
 
