@@ -133,7 +133,7 @@ describe("process.run", function()
       assert.matches(place .. case[2], raised(function() run(case[1]) end))
     end
     assert.matches(place .. "env: a NUL byte", raised(function() run { "true", env = { A = "\0" } } end))
-    assert.matches(place .. "table of options expected", raised(function() run("ls") end))
+    assert.matches(place .. "a list expected, { program, argument, … }, got a string", raised(function() run("ls") end))
     assert.matches(place .. "a program expected", raised(function() run() end))
   end)
 end)

@@ -47,6 +47,9 @@ end
 
 --- A copy with every argument a string.
 local function check(given, spec, name)
+  if type(given) == "string" then
+    error(name .. ": a list expected, { program, argument, … }, got a string; for a shell { \"sh\", \"-c\", text }", 3)
+  end
   options.check(given, spec, name, 3)
   local made = { max_bytes = MAX_BYTES }
   for key, value in pairs(given) do
