@@ -136,6 +136,11 @@ describe("rille.approval", function()
         event:deny()
       end } })
       assert.equal("outside of the project", reason)
+      agents.reply(remover(tool, { "a" }, { approve = function(call)
+        reason = call.reason .. "!"
+        return false
+      end }))
+      assert.equal("outside of the project!", reason)
     end))
   end)
 

@@ -86,6 +86,17 @@ describe("rille at a terminal", function()
       assert.equal(0, other:wait(5).code)
     end))
 
+  on_tty("says why the tool asks", serving(script { script.call("risky", { path = "/tmp/x" }), "ok" },
+    function(server, directory)
+      local tool = directory.file("risky.lua", (risky_tool:gsub("approve = true",
+        'approve = function() return "ask", "outside of\\27 home" end')))
+      local running <close> = open({ "ask", "-q", "-T", tool, "go" }, server)
+      expect(running, [[Allow risky {"path":"/tmp/x"} (outside of\x1b home)? [y/N] ]])
+      running:write "y\n"
+      expect(running, "ok")
+      assert.equal(0, running:wait(5).code)
+    end))
+
   on_tty("tells the model why, when the answer is more than a no", serving(
     script { script.call("risky", { path = "/tmp/x" }), function(request)
       return request.messages[#request.messages].content

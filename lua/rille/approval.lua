@@ -111,9 +111,11 @@ end
 
 -- ---------------------------------------------------------------- asking
 
---- What the program's own function says.
-local function ask_function(approve, call, context)
-  local ok, allowed, reason = xpcall(approve, failure.traced, context:shown_call(), context)
+--- What the program's own function says. `why`: the reason of the tool's policy.
+local function ask_function(approve, call, context, why)
+  local shown = context:shown_call()
+  shown.reason = why
+  local ok, allowed, reason = xpcall(approve, failure.traced, shown, context)
   if ok then return { allowed = allowed == true, reason = reason and tostring(reason) } end
   if allowed.traceback then
     log.error("approval of '%s' failed: %s", call.name, allowed)
@@ -126,7 +128,7 @@ end
 --- Asks it in a task of its own: a person may be thinking, while somebody else answers.
 local function ask_beside(question, approve, call, context)
   question._asking = core.spawn(function()
-    local answer = ask_function(approve, call, context)
+    local answer = ask_function(approve, call, context, question.reason)
     if not question._answer then question:_settle(answer) end
   end)
 end

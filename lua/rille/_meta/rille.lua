@@ -6,6 +6,13 @@
 --- Invariant: the names and values of lua/rille/init.lua; spec/docs_spec.lua compares them.
 --- Source: https://luals.github.io/wiki/definition-files
 
+--- A call that somebody is asked about.
+---@class rille.AskedCall
+---@field id string
+---@field name string
+---@field arguments table|string    text of a custom tool
+---@field reason? string            why the tool's policy asks
+
 --- What `rille.agent` takes; docs/agents.md tells more.
 ---@class rille.AgentOptions
 ---@field name? string                 default "assistant"
@@ -29,7 +36,7 @@
 ---@field prepare? fun(turn: rille.Turn): table?    what is different in the next request
 ---@field guard? { input?: function, output?: function }    each returns `false, reason` to stop the run
 ---@field on? table<string, fun(event: rille.Event)>        by event type
----@field approve? fun(call: table, context: rille.Context): boolean, string?
+---@field approve? fun(call: rille.AskedCall, context: rille.Context): boolean, string?
 
 --- What one run takes beside its prompt.
 ---@class rille.RunOptions
@@ -40,7 +47,7 @@
 ---@field tools? table
 ---@field params? table<string, any>
 ---@field on? table<string, fun(event: rille.Event)>
----@field approve? fun(call: table, context: rille.Context): boolean, string?
+---@field approve? fun(call: rille.AskedCall, context: rille.Context): boolean, string?
 
 ---@class rille
 ---@field version string    of the program and library, e.g. "0.1.0"

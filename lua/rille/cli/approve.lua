@@ -1,7 +1,8 @@
 --- rille.cli.approve -- beside the walk: asks the person at the terminal about a tool call.
 ---
 --- Invariant: without a terminal nothing is asked and nothing is allowed; the question shows the
---- exact call, and who wants it when that is an agent within another; one question at a time.
+--- exact call, who wants it when that is an agent within another, and why the tool asks; one question at
+--- a time.
 
 local approval = require "rille.approval"
 local core = require "rille.core"
@@ -18,7 +19,8 @@ local function question(call, path)
   local arguments = call.arguments
   if type(arguments) ~= "string" then arguments = json.encode(arguments) end
   local who = #path > 1 and (" for %s"):format(printable.line(table.concat(path, " > "))) or ""
-  return ("Allow %s%s? [y/N] "):format(approval.describe(call.name, arguments), who)
+  local why = call.reason and (" (%s)"):format(printable.line(call.reason)) or ""
+  return ("Allow %s%s%s? [y/N] "):format(approval.describe(call.name, arguments), who, why)
 end
 
 
