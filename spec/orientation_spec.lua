@@ -103,6 +103,16 @@ describe("make install", function()
     local tools = assert(process.run { prefix .. "bin/rille", "tools", "list", prefix .. "share/rille/tools/read_file.lua",
       cwd = "/" })
     assert.truthy(tools.stdout:find("^read_file"), tools.stderr)
+    local server <close> = assert(rille.mock.serve(rille.script { "It is late." }))
+    local function ask(tool)
+      return assert(process.run { prefix .. "bin/rille", "ask", "--base-url", server.url, "-m", "m", "-T", tool, "hi",
+        cwd = "/" })
+    end
+    assert.equal("It is late.\n", ask("current_time").stdout)
+    assert.equal("current_time", server.requests[1].json.tools[1]["function"].name)
+    assert.same({ 2, "rille: there is neither a file nor a ready-made tool 'curent_time'\n" },
+      { ask("curent_time").code, ask("curent_time").stderr })
+    rille.sleep(0)
   end))
 end)
 

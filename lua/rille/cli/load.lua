@@ -6,6 +6,7 @@
 
 local failure = require "rille.failure"
 local status = require "rille.cli.status"
+local uv = require "rille.uv"
 
 local loader = {}
 
@@ -74,14 +75,35 @@ local function collect(list, value, path)
 end
 
 
---- The tools of several files, in their order.
+local function is_there(path)
+  local handle = io.open(path, "rb")
+  if handle then handle:close() end
+  return handle ~= nil
+end
+
+
+--- A plain name is that of a ready-made tool, which stand beside the program: installed, or in the source tree.
+local function tool_path(word)
+  if not word:find("^[%w_]+$") or is_there(word) then return word end
+  local program = uv.exepath() or ""
+  for _, place in ipairs { "/../share/rille/tools/", "/../tools/" } do
+    local path = program:gsub("/[^/]*$", "") .. place .. word .. ".lua"
+    if is_there(path) then return path end
+  end
+  return nil, ("there is neither a file nor a ready-made tool '%s'"):format(word)
+end
+
+
+--- The tools of several files, in their order; a plain name is that of a ready-made tool.
 ---@async
 ---@param paths string[]
 ---@return rille.Tool[]? tools
 ---@return rille.Failure? failure
 function loader.tools(paths)
   local list = {}
-  for _, path in ipairs(paths) do
+  for _, word in ipairs(paths) do
+    local path, missing = tool_path(word)
+    if not path then return status.misused(missing) end
     local value, problem = loader.value(path)
     if value == nil then return nil, problem end
     local ok

@@ -16,7 +16,8 @@ local setup = {}
 setup.flags = {
   { "model", short = "m", value = "NAME", help = "model, e.g. gpt-5.4 or ollama:qwen3:8b" },
   { "system", short = "s", value = "TEXT", help = "instructions" },
-  { "tool", short = "T", value = "FILE", many = true, help = "Lua file with tools (repeat)" },
+  { "tool", short = "T", value = "FILE", many = true,
+    help = "Lua file with tools, or name of a ready-made one (repeat)" },
   { "agent", short = "a", value = "FILE", help = "Lua file that returns an agent" },
   { "file", short = "f", value = "FILE", many = true, help = "text or image file (repeat)" },
   { "transcript", short = "t", value = "FILE", help = "continue the conversation in this file" },
