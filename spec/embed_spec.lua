@@ -42,7 +42,7 @@ describe("librille", function()
   lazy_teardown(function() shell("rm -rf " .. directory) end)
 
   for _, case in ipairs { "answers", "later", "fails", "cancel", "approve", "close_early", "close_in_callback",
-                          "close_run_in_callback", "many" } do
+                          "close_run_in_callback", "continues", "many" } do
     it("holds in the case " .. case, async(function()
       local server <close> = serve(100)
       local result = assert(process.run { host, server.url, case, timeout = 60 })
@@ -55,12 +55,13 @@ describe("librille", function()
     local result = assert(process.run { host, "", "errors", timeout = 60 })
     local lines = {}
     for line in result.stdout:gmatch "[^\n]+" do lines[#lines + 1] = line end
-    assert.equal(5, #lines)
+    assert.equal(6, #lines)
     assert.matches("JSON", lines[1])
-    assert.matches("modle.*model", lines[2])
+    assert.matches("^rille.agent: .*modle.*model", lines[2])
     assert.matches("nothing", lines[3])
     assert.matches("/no/such/file.lua", lines[4])
-    assert.matches("no spaces", lines[5])
+    assert.matches("^rille.tool: .*no spaces", lines[5])
+    assert.matches("^transcript: messages%[1%]: a role", lines[6])
     assert.equal(0, result.code)
   end))
 

@@ -23,6 +23,14 @@ local agents = {}       -- rille.embed.Agent by address
 local runs = {}         -- {run = rille.Run, questions = {[call id] = approval event}} by address
 
 
+--- Calls a function that blames its caller; the host has no use for a line of this file.
+local function blamed(fn, ...)
+  local ok, made = pcall(fn, ...)
+  if ok then return made end
+  error(type(made) == "string" and made:gsub("^[^\n]-embed%.lua:%d+: ", "") or made, 0)
+end
+
+
 -- ---------------------------------------------------------------- tools
 
 --- Makes a C tool known.
@@ -35,11 +43,11 @@ local runs = {}         -- {run = rille.Run, questions = {[call id] = approval e
 ---@param sequential boolean
 ---@return integer status
 function embed.add_tool(address, name, description, parameters, timeout, approve, sequential)
-  local tool = tools.new {
+  local tool = blamed(tools.new, {
     name = name, description = description, parameters = parameters or '{"type":"object","properties":{}}',
     timeout = timeout, approve = approve, sequential = sequential,
     run = function(args) return core.host_call(address, json.encode(json.object(args))) end,
-  }
+  })
   if not host_tools[name] then host_tools[#host_tools + 1] = name end
   host_tools[name] = tool
   return OK
@@ -60,7 +68,8 @@ end
 
 -- ---------------------------------------------------------------- agents
 
---- Opens an agent from the options of rille.agent as JSON; "tools" is a list of names of C tools.
+--- Opens an agent from the options of rille.agent as JSON; "tools" is a list of names of C tools, "transcript" the
+--- messages of a conversation that goes on.
 ---@param address lightuserdata
 ---@param text string
 ---@return integer status
@@ -70,7 +79,9 @@ function embed.open_agent(address, text)
     error("options: a JSON object expected" .. (problem and ": " .. problem.message or ""), 0)
   end
   options.tools = pick(options.tools)
-  agents[address] = { agent = agents_of_lua.new(options), transcript = transcripts.new() }
+  local transcript = blamed(transcripts.new, options.transcript)
+  options.transcript = nil
+  agents[address] = { agent = blamed(agents_of_lua.new, options), transcript = transcript }
   return OK
 end
 

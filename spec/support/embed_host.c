@@ -223,6 +223,33 @@ static void case_close_run_in_callback(const char *url)
 }
 
 
+/* A game that was saved: the agent goes on where the messages of its last reply end. */
+static void case_continues(const char *url)
+{
+    struct host host;
+    char options[512];
+    memset(&host, 0, sizeof(host));
+    host.rt = rille_open(NULL);
+    snprintf(options, sizeof(options),
+             "{\"model\":\"m\",\"base_url\":\"%s\",\"api_key\":\"k\",\"transcript\":["
+             "{\"role\":\"user\",\"content\":\"I am Ada.\"},"
+             "{\"role\":\"assistant\",\"content\":\"Hello.\"}]}",
+             url);
+    host.agent = rille_agent_open(host.rt, options);
+    CHECK(host.agent != NULL);
+    host.run = rille_agent_send(host.agent, "Weather in Oslo?", on_event, &host);
+    frames(&host, &host.ends);
+    CHECK(strstr(host.last, "I am Ada.") != NULL);
+    CHECK(rille_agent_reset(host.agent) == RILLE_OK);
+    host.ends = 0;
+    host.run = NULL;
+    host.run = rille_agent_send(host.agent, "Weather in Oslo?", on_event, &host);
+    frames(&host, &host.ends);
+    CHECK(strstr(host.last, "I am Ada.") == NULL);
+    rille_close(host.rt);
+}
+
+
 /* What is wrong comes back as a status and a sentence. */
 static void case_errors(const char *url)
 {
@@ -237,6 +264,8 @@ static void case_errors(const char *url)
     CHECK(rille_agent_load(rt, "/no/such/file.lua") == NULL);
     printf("%s\n", rille_error(rt));
     CHECK(rille_tool_add(rt, &(rille_tool){.name = "no spaces", .run = run_tool}) == RILLE_ELUA);
+    printf("%s\n", rille_error(rt));
+    CHECK(rille_agent_open(rt, "{\"transcript\":[{\"content\":\"x\"}]}") == NULL);
     printf("%s\n", rille_error(rt));
     CHECK(rille_tool_add(rt, NULL) == RILLE_EINVAL);
     CHECK(rille_pump(NULL, 0) == RILLE_EINVAL);
@@ -302,6 +331,7 @@ static const struct {
     {"close_early", case_close_early},
     {"close_in_callback", case_close_in_callback},
     {"close_run_in_callback", case_close_run_in_callback},
+    {"continues", case_continues},
     {"errors", case_errors},
     {"memory", case_memory},
     {"many", case_many},
