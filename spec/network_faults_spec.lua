@@ -48,7 +48,7 @@ local fixtures = {}
 for _, fixture in ipairs(wire.fixtures()) do
   if is_usable(fixture) then fixtures[#fixtures + 1] = fixture end
 end
-if GC then fixtures = table.move(fixtures, 1, 12, 1, {}) end
+if GC then fixtures = table.move(fixtures, 1, 6, 1, {}) end
 
 
 --- Some ascending offsets below `most`, others for each fixture, and the last ones.

@@ -110,7 +110,7 @@ describe("the retry matrix", function()
       { ask({ "key-one", "key-two", "key-three" }, { REFUSED, REFUSED }) })
   end)
 
-  for _, times in ipairs { 0, 2, 4, 5 } do
+  for _, times in ipairs(os.getenv "RILLE_GC" and { 2 } or { 0, 2, 4, 5 }) do
     it(("holds for %d failures in a row"):format(times), function()
       for _, failure in ipairs(failures) do
         for _, header in ipairs(headers) do

@@ -1,5 +1,6 @@
 --- sse_spec.lua -- bytes to events: the standard, the two tolerances, and time that grows with the bytes only.
 local core = require "rille.core"
+local effort = require "spec.support.effort"
 
 
 --- All events of these slices, as "type|data" texts.
@@ -264,23 +265,23 @@ describe("core.sse", function()
     end
 
     it("is linear for lines that end with CR", function()
-      expect_linear(function(n) return ("data: x\r"):rep(60000 * n) end, 1 << 30)
+      expect_linear(function(n) return ("data: x\r"):rep(effort.some(60000) * n) end, 1 << 30)
     end)
 
     it("is linear for LF lines in one slice", function()
-      expect_linear(function(n) return ("data: x\n\n"):rep(60000 * n) end, 1 << 30)
+      expect_linear(function(n) return ("data: x\n\n"):rep(effort.some(60000) * n) end, 1 << 30)
     end)
 
     it("is linear byte by byte", function()
-      expect_linear(function(n) return "data: " .. ("x"):rep(60000 * n) .. "\n\n" end, 1)
+      expect_linear(function(n) return "data: " .. ("x"):rep(effort.some(60000) * n) .. "\n\n" end, 1)
     end)
 
     it("is linear where every line might begin a document", function()
-      expect_linear(function(n) return "data: [\n" .. ("data: {},\n"):rep(20000 * n) end, 1 << 30)
-      expect_linear(function(n) return "data: [{}\n" .. ("data: {}\n"):rep(20000 * n) end, 1 << 30)
-      expect_linear(function(n) return "data: " .. ("["):rep(100000 * n) .. "]\n" .. ("data: {}\n"):rep(20000 * n) end,
+      expect_linear(function(n) return "data: [\n" .. ("data: {},\n"):rep(effort.some(20000) * n) end, 1 << 30)
+      expect_linear(function(n) return "data: [{}\n" .. ("data: {}\n"):rep(effort.some(20000) * n) end, 1 << 30)
+      expect_linear(function(n) return "data: " .. ("["):rep(effort.some(100000) * n) .. "]\n" .. ("data: {}\n"):rep(effort.some(20000) * n) end,
         1 << 30)
-      expect_linear(function(n) return "data: x" .. ("y"):rep(100) .. "\n" .. ("data: :\n"):rep(20000 * n) end, 1 << 30)
+      expect_linear(function(n) return "data: x" .. ("y"):rep(100) .. "\n" .. ("data: :\n"):rep(effort.some(20000) * n) end, 1 << 30)
     end)
   end)
 
