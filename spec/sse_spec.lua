@@ -2,6 +2,8 @@
 local core = require "rille.core"
 local effort = require "spec.support.effort"
 
+local LINES <const> = effort.some(60000)
+
 
 --- All events of these slices, as "type|data" texts.
 local function events(slices, max_bytes)
@@ -265,23 +267,22 @@ describe("core.sse", function()
     end
 
     it("is linear for lines that end with CR", function()
-      expect_linear(function(n) return ("data: x\r"):rep(effort.some(60000) * n) end, 1 << 30)
+      expect_linear(function(n) return ("data: x\r"):rep(LINES * n) end, 1 << 30)
     end)
 
     it("is linear for LF lines in one slice", function()
-      expect_linear(function(n) return ("data: x\n\n"):rep(effort.some(60000) * n) end, 1 << 30)
+      expect_linear(function(n) return ("data: x\n\n"):rep(LINES * n) end, 1 << 30)
     end)
 
     it("is linear byte by byte", function()
-      expect_linear(function(n) return "data: " .. ("x"):rep(effort.some(60000) * n) .. "\n\n" end, 1)
+      expect_linear(function(n) return "data: " .. ("x"):rep(LINES * n) .. "\n\n" end, 1)
     end)
 
     it("is linear where every line might begin a document", function()
-      expect_linear(function(n) return "data: [\n" .. ("data: {},\n"):rep(effort.some(20000) * n) end, 1 << 30)
-      expect_linear(function(n) return "data: [{}\n" .. ("data: {}\n"):rep(effort.some(20000) * n) end, 1 << 30)
-      expect_linear(function(n) return "data: " .. ("["):rep(effort.some(100000) * n) .. "]\n" .. ("data: {}\n"):rep(effort.some(20000) * n) end,
-        1 << 30)
-      expect_linear(function(n) return "data: x" .. ("y"):rep(100) .. "\n" .. ("data: :\n"):rep(effort.some(20000) * n) end, 1 << 30)
+      expect_linear(function(n) return "data: [\n" .. ("data: {},\n"):rep(LINES // 3 * n) end, 1 << 30)
+      expect_linear(function(n) return "data: [{}\n" .. ("data: {}\n"):rep(LINES // 3 * n) end, 1 << 30)
+      expect_linear(function(n) return "data: " .. ("["):rep(LINES * n) .. "]\n" .. ("data: {}\n"):rep(LINES // 3 * n) end, 1 << 30)
+      expect_linear(function(n) return "data: x" .. ("y"):rep(100) .. "\n" .. ("data: :\n"):rep(LINES // 3 * n) end, 1 << 30)
     end)
   end)
 
