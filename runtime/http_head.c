@@ -38,16 +38,26 @@ static void trim(const char **text, size_t *len)
 }
 
 
-/* A NUL would end the stored text early; nothing we send or show needs one. */
-static void add_text(struct rl_buf *out, const char *text, size_t len, bool lower)
+/* A NUL would end the stored text early; nothing we send or show needs one. Returns where it stands
+ * now, NULL without memory. */
+static char *add_text(struct rl_buf *out, const char *text, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
-        char c = text[i];
-        if (lower && c >= 'A' && c <= 'Z')
-            c = (char)(c - 'A' + 'a');
-        rl_buf_addc(out, c != '\0' ? c : ' ');
-    }
-    rl_buf_addc(out, '\0');
+    size_t start = out->len;
+    rl_buf_add(out, text, len);
+    if (rl_buf_addc(out, '\0') != RL_OK)
+        return NULL;
+    char *added = out->data + start;
+    for (char *nul = added; (nul = memchr(nul, '\0', len - (size_t)(nul - added))) != NULL;)
+        *nul = ' ';
+    return added;
+}
+
+
+static void lower(char *text)
+{
+    for (; text != NULL && *text != '\0'; text++)
+        if (*text >= 'A' && *text <= 'Z')
+            *text = (char)(*text - 'A' + 'a');
 }
 
 
@@ -77,8 +87,8 @@ static void add_field(struct rl_http_head *head, const char *line, size_t len)
     size_t value_len = len - name_len - 1;
     trim(&line, &name_len);
     trim(&value, &value_len);
-    add_text(&head->fields, line, name_len, true);
-    add_text(&head->fields, value, value_len, false);
+    lower(add_text(&head->fields, line, name_len));
+    add_text(&head->fields, value, value_len);
 }
 
 

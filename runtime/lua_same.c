@@ -1,5 +1,5 @@
 /* lua_same.c -- beside the walk: core.snapshot and core.same: a copy of data, and does it still say
- * the same?
+ * the same? And the same question to the environment.
  *
  * For what is kept as long as the options that it was made of stay as they were: tables of scripts,
  * which anybody may change in place, are compared with a copy. No metamethod is called.
@@ -7,6 +7,7 @@
 #include "lua_core.h"
 #include "lua_json.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_LEVELS = 128 }; /* what JSON allows; deeper tables are never the same */
@@ -143,7 +144,32 @@ static int l_snapshot(lua_State *L)
 }
 
 
-static const luaL_Reg functions[] = {{"same", l_same}, {"snapshot", l_snapshot}, {NULL, NULL}};
+/* ------------------------------------------------------------------ the environment */
+
+/* boolean = core.environment_says(noted) */
+static int l_environment_says(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    bool same = true;
+    for (lua_pushnil(L); same && lua_next(L, 1) != 0; lua_settop(L, 2)) {
+        if (lua_type(L, 2) != LUA_TSTRING)
+            return luaL_error(L, "names of variables expected");
+        const char *noted = lua_type(L, 3) == LUA_TSTRING ? lua_tostring(L, 3) : "";
+        const char *now = getenv(lua_tostring(L, 2));
+        same = strcmp(now != NULL ? now : "", noted) == 0;
+    }
+    lua_pushboolean(L, same);
+    return 1;
+}
+
+
+static const luaL_Reg functions[] = {
+    {"same", l_same},
+    {"snapshot", l_snapshot},
+    {"environment_says", l_environment_says},
+    {NULL, NULL},
+};
 
 
 int rl_open_same(lua_State *L)

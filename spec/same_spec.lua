@@ -1,6 +1,7 @@
---- same_spec.lua -- core.same: do two values say the same?
+--- same_spec.lua -- core.same: do two values say the same? And core.environment_says: does the environment still?
 local core = require "rille.core"
 local json = require "rille.json"
+local uv = require "rille.uv"
 
 
 --- A list in a list in a list …
@@ -71,5 +72,51 @@ describe("core.same", function()
 
   it("wants two values", function()
     assert.has_error(function() core.same(1) end)
+  end)
+end)
+
+
+describe("core.environment_says", function()
+  local NAME <const> = "RILLE_SAME_SPEC"
+
+  after_each(function() uv.os_unsetenv(NAME) end)
+
+  it("compares variables with what was noted", function()
+    assert.is_true(core.environment_says {})
+    assert.is_true(core.environment_says { [NAME] = false })
+    assert.is_false(core.environment_says { [NAME] = "a" })
+    uv.os_setenv(NAME, "a")
+    assert.is_true(core.environment_says { [NAME] = "a" })
+    for _, other in ipairs { "b", "aa", "", false } do assert.is_false(core.environment_says { [NAME] = other }) end
+    assert.is_false(core.environment_says { [NAME] = "b", PATH = os.getenv "PATH" })
+    assert.is_true(core.environment_says { [NAME] = "a", PATH = os.getenv "PATH", RILLE_NO_SUCH_THING = false })
+  end)
+
+  it("takes an empty variable for none", function()
+    uv.os_setenv(NAME, "")
+    assert.is_true(core.environment_says { [NAME] = false })
+  end)
+
+  it("wants names", function()
+    assert.has_error(function() core.environment_says() end)
+    assert.has_error(function() core.environment_says { "a" } end)
+  end)
+
+  it("is what notes of the configuration ask, unless a script answers for the environment", function()
+    local config = require "rille.config"
+    local notes
+    do
+      local taken <close> = config.take_notes()
+      config.env(NAME)
+      notes = taken
+    end
+    assert.is_true(notes:hold())
+    uv.os_setenv(NAME, "a")
+    assert.is_false(notes:hold())
+    local before = os.getenv
+    rawset(os, "getenv", function() return nil end)
+    local holds = notes:hold()
+    rawset(os, "getenv", before)
+    assert.is_true(holds)
   end)
 end)

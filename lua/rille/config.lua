@@ -20,6 +20,7 @@ local config = {}
 local KNOWN <const> = { "model", "provider", "providers" }
 local IS_KNOWN <const> = { model = true, provider = true, providers = true }
 
+local getenv <const> = os.getenv   -- a script may put another one in its place
 local loaded = {} ---@type table<string, {settings: rille.Config?, failure: rille.Failure?}>
 
 
@@ -49,6 +50,7 @@ Notes.__index = Notes
 ---@return boolean
 function Notes:hold()
   if self._loaded ~= loaded then return false end
+  if os.getenv == getenv then return core.environment_says(self._variables) end
   for name, value in next, self._variables do
     local now = os.getenv(name)
     if now ~= value and (now or "") ~= (value or "") then return false end

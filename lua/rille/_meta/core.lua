@@ -277,6 +277,11 @@ function core.sse(max_bytes) end
 
 -- ---------------------------------------------------------------- small things
 
+--- Are these variables of the environment as they are noted here? An empty one counts as unset, which is `false`.
+---@param noted table<string, string|false>
+---@return boolean
+function core.environment_says(noted) end
+
 --- A copy of data, for core.same: tables copied, with their marks of json.array and json.object, the rest as it is. nil
 --- for what holds a table with another metatable, whose state may be elsewhere, or is nested more than 128 deep.
 ---@generic T

@@ -25,6 +25,7 @@ local body = {}
 ---  `extra`
 ---@field stream boolean
 ---@field n integer
+---@field sifted boolean           answers hold more than the answer: a repeated prefix, thoughts
 
 --- Flags that change nothing.
 local PLAIN <const> = heal.apply(profiles.base, {
@@ -141,6 +142,7 @@ function body.frame(request, profile)
   end
   local made = {
     profile = profile, stream = members.stream == true, n = math.tointeger(members.n) or 1,
+    sifted = profile.flags.repeats_prefix or profile.flags.think_tags,
   }
   local opening = request.instructions ~= "" and request.instructions or nil
   if members.messages ~= nil then

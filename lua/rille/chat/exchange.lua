@@ -58,9 +58,8 @@ local function launch(self)
   if self._info then return transfer:close() end   -- closed meanwhile, by another task
   self._attempt, self._attempts = self._attempt + 1, self._attempts + 1
   self._transfer = transfer
-  local flags, is_verbatim = target.frame.profile.flags, self._want == "chunks"
-  self._prefix = not is_verbatim and prefix.of(self._messages, flags) or nil
-  self._think = not is_verbatim and think.of(flags) or nil
+  local flags = target.frame.sifted and self._want ~= "chunks" and target.frame.profile.flags
+  self._prefix, self._think = flags and prefix.of(self._messages, flags) or nil, flags and think.of(flags) or nil
   target.endpoint:begin(self._attempt > 1)
 end
 

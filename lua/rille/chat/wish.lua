@@ -125,14 +125,20 @@ end
 ---@param asked table
 ---@return boolean
 function Wish:serves(model, tools, asked)
-  return self._asked ~= nil and same_list(self.request.model, model) and same_list(self._tools, tools)
-    and core.same(self._asked, asked)
+  local mine = self.request.model
+  return self._asked ~= nil and (mine == model or same_list(mine, model))
+    and (self._tools == tools or same_list(self._tools, tools)) and core.same(self._asked, asked)
 end
 
 
---- The first target as it was made before, if it would be made the same way now.
-local function kept_target(self)
-  if self._target and self._changes == heal.changes and self._notes:hold() then return self._target end
+--- Makes the first target, and notes what it is made of.
+local function first_target(self)
+  local notes <close> = config.take_notes()
+  local changes = heal.changes
+  local made, trouble = target.new(self.request, self._models[1] or nil, false)
+  local is_kept = made and not made.profile.asks_key
+  self._target, self._notes, self._changes = is_kept and made or nil, notes, changes
+  return made, trouble
 end
 
 
@@ -142,17 +148,14 @@ end
 ---@return rille.Target? target   nil without a failure: the list ends before
 ---@return rille.Failure? failure
 function Wish:target(number)
-  local model = self._models[number]
-  if model == nil then return nil end
-  if number > 1 then return target.new(self.request, model, true) end
-  local kept = kept_target(self)
-  if kept then return kept end
-  local notes <close> = config.take_notes()
-  local changes = heal.changes
-  local made, trouble = target.new(self.request, model or nil, false)
-  local is_kept = made and not made.profile.asks_key
-  self._target, self._notes, self._changes = is_kept and made or nil, notes, changes
-  return made, trouble
+  if number > 1 then
+    local model = self._models[number]
+    if model == nil then return nil end
+    return target.new(self.request, model, true)
+  end
+  local kept = self._target   -- it would be made the same way now, unless one of these changed
+  if kept and self._changes == heal.changes and self._notes:hold() then return kept end
+  return first_target(self)
 end
 
 
