@@ -28,6 +28,8 @@ static CURLcode dress(struct rl_http *http, const struct rl_http_request *reques
 {
     CURL *easy = http->easy;
     curl_easy_setopt(easy, CURLOPT_PRIVATE, http);
+    curl_easy_setopt(easy, CURLOPT_READDATA, http);
+    curl_easy_setopt(easy, CURLOPT_SEEKDATA, http);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, http);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, http);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, http);

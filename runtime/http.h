@@ -22,10 +22,15 @@ struct rl_http_pool;   /* connections and running transfers of one loop */
 struct rl_http;        /* one running transfer */
 struct rl_http_fields; /* header lines, made ready once for all requests that send them */
 
+enum { RL_HTTP_LONG_BODY = 64 << 10 }; /* bytes: up to here libcurl sends a body with the head */
+
 /* The body of a request. */
 struct rl_http_body {
     char *bytes; /* NULL: none */
     size_t len;
+    size_t (*read)(void *owner, size_t at, char *to, size_t room);
+    /* ^ instead of <bytes>, for long bodies. Copies the next bytes, at most <room>, and returns how
+     * many; <at> is where the last ones ended, or 0 to begin again. Until on_done */
     bool is_borrowed; /* they stay valid until on_done; else malloc'd, and taken by rl_http_start,
                          also when it fails */
     char *(*remake)(void *owner, size_t len);

@@ -18,12 +18,33 @@ static size_t stop(struct rl_http *http)
 /* libcurl repeats a request whose bytes were freed. */
 static bool restore_body(struct rl_http *http)
 {
-    if (http->body.bytes != NULL || http->body.len == 0)
+    if (http->body.bytes != NULL || http->body.read != NULL || http->body.len == 0)
         return true;
     if (http->body.remake != NULL)
         http->body.bytes = http->body.remake(http->owner, http->body.len);
     curl_easy_setopt(http->easy, CURLOPT_POSTFIELDS, http->body.bytes);
     return http->body.bytes != NULL;
+}
+
+
+/* CURLOPT_READFUNCTION: the next bytes of a long body. */
+static size_t on_read(char *to, size_t size, size_t count, void *owner)
+{
+    struct rl_http *http = owner;
+    size_t len = http->body.read(http->owner, http->read_at, to, size * count);
+    http->read_at += len;
+    return len;
+}
+
+
+/* CURLOPT_SEEKFUNCTION: libcurl repeats a request. */
+static int on_seek(void *owner, curl_off_t offset, int origin)
+{
+    struct rl_http *http = owner;
+    if (offset != 0 || origin != SEEK_SET)
+        return CURL_SEEKFUNC_CANTSEEK;
+    http->read_at = 0;
+    return CURL_SEEKFUNC_OK;
 }
 
 
@@ -42,7 +63,6 @@ static int on_connected(void *owner, char *peer, char *local, int peer_port, int
     }
     http->clock.phase = RL_HTTP_WAITING;
     http->clock.sent_at = uv_now(http->pool->loop);
-    http->looked = false;
     http->uploaded = 0;
     rl_http_arm(http);
     return CURL_PREREQFUNC_OK;
@@ -109,6 +129,8 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *owner)
 
 void rl_http_set_callbacks(CURL *easy)
 {
+    curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
+    curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);

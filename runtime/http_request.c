@@ -115,11 +115,12 @@ static void set_method(CURL *easy, const struct rl_http_request *request)
     const char *natural = "POST";
     bool empty_post =
         strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
-    if (request->body.bytes != NULL || empty_post) {
+    const struct rl_http_body *body = &request->body;
+    if (body->bytes != NULL || body->read != NULL || empty_post) {
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->len);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
-                         request->body.bytes != NULL ? request->body.bytes : "");
+                         body->bytes == NULL && body->read == NULL ? "" : body->bytes);
     } else if (strcmp(method, "HEAD") == 0) {
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
         natural = "HEAD";

@@ -6,9 +6,8 @@
 #include <stdlib.h>
 
 enum {
-    LONG_BODY = 64 << 10,    /* bytes: up to here libcurl sends a body along with the head */
     WORTH_FREEING = 4 << 10, /* bytes of a body, to look for the moment when it is sent */
-    LOOK_MS = 20,            /* between looks at a body that is being sent */
+    LOOK_MS = 20,            /* before a look at a body that is being sent */
     LINGER_MS = 50           /* for the server to close a response that its owner has all of */
 };
 
@@ -110,7 +109,8 @@ static bool is_sent(struct rl_http *http)
     if (http->body.len == 0)
         return true;
     curl_easy_getinfo(http->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
-    if (sent > http->uploaded && http->body.len > LONG_BODY && http->clock.phase == RL_HTTP_WAITING)
+    if (sent > http->uploaded && http->body.len > RL_HTTP_LONG_BODY &&
+        http->clock.phase == RL_HTTP_WAITING)
         http->clock.sent_at = uv_now(http->pool->loop);
     http->uploaded = sent;
     return (size_t)sent >= http->body.len;
@@ -121,11 +121,14 @@ static bool is_sent(struct rl_http *http)
  * repeats a request on a fresh connection only as long as no byte of an answer came. */
 void rl_http_drop_body(struct rl_http *http)
 {
-    bool is_answered = http->clock.phase >= RL_HTTP_RECEIVING;
-    if (http->body.bytes == NULL || !is_sent(http) || !(is_answered || http->body.remake != NULL))
+    const struct rl_http_body *body = &http->body;
+    bool is_needed = http->clock.phase < RL_HTTP_RECEIVING && body->remake == NULL;
+    if (body->read == NULL && (body->bytes == NULL || is_needed))
+        return;
+    if (!is_sent(http))
         return;
     rl_http_body_free(&http->body);
-    if (http->body.len > LONG_BODY)
+    if (body->len > RL_HTTP_LONG_BODY)
         curl_easy_setopt(http->easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER);
 }
 
@@ -136,12 +139,14 @@ static void on_timer(uv_timer_t *timer);
 /* When the request may be out, to free its bytes and to know when the wait for an answer began. */
 static uint64_t next_look(const struct rl_http *http, uint64_t now)
 {
+    const struct rl_http_body *body = &http->body;
+    bool is_kept = body->bytes != NULL || body->read != NULL;
     bool is_worth_it =
-        http->body.len > LONG_BODY || (http->body.remake != NULL && http->body.len > WORTH_FREEING);
-    if (http->clock.phase != RL_HTTP_WAITING || http->body.bytes == NULL || !is_worth_it ||
-        (http->uploaded > 0 && (size_t)http->uploaded >= http->body.len))
+        body->len > RL_HTTP_LONG_BODY || (body->remake != NULL && body->len > WORTH_FREEING);
+    if (http->clock.phase != RL_HTTP_WAITING || !is_kept || !is_worth_it ||
+        (http->uploaded > 0 && (size_t)http->uploaded >= body->len))
         return UINT64_MAX;
-    return http->looked ? now + LOOK_MS : now;
+    return now + LOOK_MS;
 }
 
 
@@ -185,7 +190,6 @@ static void on_timer(uv_timer_t *timer)
         return;
     }
     http->armed_for = 0;
-    http->looked = true;
     rl_http_drop_body(http);
     struct rl_http_due due = rl_http_clock_due(&http->clock);
     if (due.at <= uv_now(http->pool->loop))

@@ -27,8 +27,8 @@ struct rl_http {
     struct rl_shard *shard;
     struct rl_http_fields *fields;
     struct rl_http_body body; /* bytes NULL: none, or sent and freed */
+    size_t read_at;           /* bytes that body.read gave */
     curl_off_t uploaded;      /* of the body, when we looked last */
-    bool looked;
 
     struct rl_http_head *head; /* these three are the owner's; events NULL: it knows the end */
     const struct rl_http_events *events;

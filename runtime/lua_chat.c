@@ -127,29 +127,44 @@ static void start_canned(lua_State *L, struct handle *handle, const struct rl_ch
 }
 
 
-/* The same bytes once more; NULL when the wire forms have changed since. */
+static struct rl_chat_body *body_of(void *chat)
+{
+    struct handle *handle = ((struct rl_chat *)chat)->owner;
+    return &handle->body;
+}
+
+
+/* The same bytes once more. */
 static char *remake(void *owner, size_t len)
 {
-    const struct rl_chat *chat = owner;
-    const struct handle *handle = chat->owner;
-    size_t made = 0;
-    char *bytes = rl_chat_body_join(&handle->body, &made);
-    if (made == len)
-        return bytes;
-    free(bytes);
-    return NULL;
+    (void)len;
+    return rl_chat_body_join(body_of(owner));
+}
+
+
+static size_t read_body(void *owner, size_t at, char *to, size_t room)
+{
+    return rl_chat_body_read(body_of(owner), at, to, room);
 }
 
 
 /* Allocates last, so that nothing can raise before the transfer takes the bytes. */
-static void join_messages(lua_State *L, struct handle *handle, struct rl_http_body *body)
+static void set_body(lua_State *L, struct handle *handle, struct rl_http_body *body)
 {
+    enum { MAX_REQUEST = 1 << 30 }; /* bytes */
     if (rl_chat_body_take(&handle->body, rl_check_transcript(L, MESSAGES)) != RL_OK)
         luaL_error(L, "not enough memory for a request");
-    *body = (struct rl_http_body){.remake = remake};
-    body->bytes = rl_chat_body_join(&handle->body, &body->len);
+    *body = (struct rl_http_body){.len = handle->body.len};
+    if (body->len > MAX_REQUEST)
+        luaL_error(L, "the request is larger than 1 GiB");
+    if (body->len > RL_HTTP_LONG_BODY) {
+        body->read = read_body;
+        return;
+    }
+    body->remake = remake;
+    body->bytes = rl_chat_body_join(&handle->body);
     if (body->bytes == NULL)
-        luaL_error(L, "the request is larger than 1 GiB, or memory is short");
+        luaL_error(L, "not enough memory for a request");
 }
 
 
@@ -160,7 +175,7 @@ static void start_real(lua_State *L, struct handle *handle, struct rl_chat_reque
     if (request->http.url == NULL)
         luaL_error(L, "option 'url' is missing");
     if (!lua_isnil(L, MESSAGES))
-        join_messages(L, handle, &request->http.body);
+        set_body(L, handle, &request->http.body);
     if (rl_chat_start(&handle->chat, pool, request, &err) != RL_OK)
         luaL_error(L, "%s", err.message);
 }

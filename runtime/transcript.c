@@ -246,6 +246,13 @@ static const char *form_for(const struct rl_transcript_entry *entry, struct want
 }
 
 
+const char *rl_transcript_form(const struct rl_transcript *transcript, size_t i, const char *key,
+                               size_t key_size, size_t *len)
+{
+    return form_for(&transcript->entries[i], (struct wanted){key, key_size}, len);
+}
+
+
 size_t rl_transcript_wire_size(const struct rl_transcript *transcript, const char *key)
 {
     struct wanted form = wanted(key);

@@ -71,6 +71,11 @@ int rl_transcript_set_wire(struct rl_transcript *transcript, size_t i, const cha
 size_t rl_transcript_unwired(const struct rl_transcript *transcript, const char *key, size_t from,
                              bool plain_serves);
 
+/* The form of message <i> for <key> of <key_size> bytes, with its NUL; 0 for none: the neutral
+ * text. <len> gets its length, 0 for a message that has none of its own. */
+const char *rl_transcript_form(const struct rl_transcript *transcript, size_t i, const char *key,
+                               size_t key_size, size_t *len);
+
 /* Appends the messages' forms for <key> (the neutral text where there is none, and for NULL),
  * joined with commas and WITHOUT the brackets of the array. Returns the buffer's status. */
 int rl_transcript_add_wire(const struct rl_transcript *transcript, const char *key,

@@ -140,6 +140,36 @@ describe("core.chat", function()
     assert.equal(100000, #json.decode(server.requests[3].body).messages[1].content)
   end))
 
+  it("sends the same bytes whether it joins a body or reads it as it is sent", async(function()
+    local server <close> = streams(hello)
+    local frame = #'{"messages":[{"a":1},]}'
+    for _, size in ipairs { 100, 65535, 65536, 65537, 65536 * 2 + 1, 300000 } do
+      for _, opening in ipairs { '{"a":1}', "" } do
+        local transcript = core.transcript { { role = "user" }, { role = "a" }, { role = "b" }, { role = "c" } }
+        local first = ("1"):rep((size - frame - 30) // 2)
+        local last = ("2"):rep(size - frame - #first - 5)
+        for i, form in ipairs { "", first, "", last .. ",3" } do transcript:set_wire(i, "p", form) end
+        local handle <close> = core.chat({ url = server.url, head = '{"messages":', opening = opening, tail = "}",
+          messages = transcript, key = "p", stream = true })
+        assert(handle:finish())
+        local sent = table.remove(server.requests).body
+        local expected = '{"messages":[' .. opening .. (opening ~= "" and "," or "") .. first .. "," .. last .. ",3]}"
+        assert.is_true(sent == expected, ("%d: %d bytes, %d expected"):format(size, #sent, #expected))
+      end
+    end
+  end))
+
+  it("may be told to send much of nothing", async(function()
+    local server <close> = streams(hello)
+    local transcript = core.transcript { { role = "user" }, { role = "user" } }
+    for i = 1, 2 do transcript:set_wire(i, "p", "") end
+    for _, tail in ipairs { "}", ',"t":"' .. ("x"):rep(70000) .. '"}' } do
+      local handle <close> = chat { url = server.url, head = '{"messages":', tail = tail, messages = transcript, key = "p" }
+      assert(handle:finish())
+      assert.equal('{"messages":[]' .. tail, table.remove(server.requests).body)
+    end
+  end))
+
   it("gives the whole completion and what there is to know about it", async(function()
     local server <close> = raw_server.start(function(connection)
       connection:send(response(hello, 200, { "Content-Type: text/event-stream", "X-Request-Id: req_1", "X-A: 1", "x-a: 2" }))
