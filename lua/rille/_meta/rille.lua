@@ -13,6 +13,56 @@
 ---@field arguments table|string    text of a custom tool
 ---@field reason? string            why the tool's policy asks
 
+--- What the types of events carry beside type, path and time; docs/agents.md says which.
+---@class rille.Event
+---@field delta? string            text, reasoning, refusal
+---@field message? rille.Message   message
+---@field number? integer          request, turn
+---@field model? string            request; fallback: that is asked next
+---@field messages? integer        request: how many
+---@field call? rille.AskedCall    tool_call, tool_progress, tool_result, approval
+---@field value? any               tool_progress
+---@field content? string|table[]  tool_result
+---@field ok? boolean              tool_result
+---@field seconds? number          tool_result
+---@field attempt? integer         retry
+---@field delay? number            retry: seconds
+---@field failure? rille.Failure   retry, fallback, failed
+---@field from? string             handoff
+---@field to? string               handoff
+---@field usage? table             turn
+---@field reply? rille.Reply       done
+---@field id? integer              approval
+---@field shown? string            approval: the call on one line, safe for a terminal
+---@field reason? string           approval: why the tool's policy asks
+---@field approve? fun(self: rille.Event, changed?: table|string): true?, rille.Failure?    approval
+---@field deny? fun(self: rille.Event, reason?: string): true?, rille.Failure?              approval
+---@field defer? fun(self: rille.Event)                                                     approval
+
+--- What a function of instructions is given.
+---@class rille.RunContext
+---@field value any
+---@field agent rille.Agent
+---@field transcript rille.Transcript
+
+--- What `prepare` is given: the turn that comes.
+---@class rille.NextTurn: rille.RunContext
+---@field number integer
+---@field last? rille.Turn              the turn before
+---@field left rille.LimitOptions       of each limit that is set
+
+--- What `prepare` returns.
+---@class rille.Wanted
+---@field tools? table
+---@field tool_choice? string|table
+---@field model? string|table
+---@field params? table<string, any>
+
+--- Each returns `false, reason` to stop the run.
+---@class rille.Guards
+---@field input? fun(prompt: string|table, run: rille.Run): boolean?, string?
+---@field output? fun(reply: rille.Reply, run: rille.Run): boolean?, string?
+
 --- What `rille.agent` takes; docs/agents.md tells more.
 ---@class rille.AgentOptions
 ---@field name? string                 default "assistant"
@@ -27,14 +77,14 @@
 ---@field timeout? number|table        seconds; {connect=, first_byte=, idle=, total=}
 ---@field retries? integer             default 2
 ---@field extra? table                 merged into the body last
----@field instructions? string|fun(context: rille.Context): string
+---@field instructions? string|fun(context: rille.RunContext): string
 ---@field tools? table                 tools, or lists of them
 ---@field output? table|string         the schema that the reply must fit
 ---@field limits? rille.LimitOptions
 ---@field params? table<string, any>   any other request parameter
 ---@field stop_when? fun(turn: rille.Turn): boolean?
----@field prepare? fun(turn: rille.Turn): table?    what is different in the next request
----@field guard? { input?: function, output?: function }    each returns `false, reason` to stop the run
+---@field prepare? fun(turn: rille.NextTurn): rille.Wanted?    what is different in the next request
+---@field guard? rille.Guards
 ---@field on? table<string, fun(event: rille.Event)>        by event type
 ---@field approve? fun(call: rille.AskedCall, context: rille.Context): boolean, string?
 
