@@ -376,6 +376,13 @@ describe("rille chat", function()
     assert.truthy(result.stderr:find "/undo +forgets")
   end))
 
+  it("takes lines that end with a backslash together with the next", async(function()
+    local result = chat(script { "ok", "ok" }, "what is\\\n\\\nthis?\nand that?\n")
+    assert.equal("what is\n\nthis?", messages(result)[1].content)
+    assert.equal("and that?", messages(result, 2)[3].content)
+    assert.equal(0, #chat(script { "ok" }, "unfinished\\").requests)
+  end))
+
   it("reads a last line without newline", async(function()
     assert.equal("ok\n", chat(script { "ok" }, "hello").stdout)
   end))

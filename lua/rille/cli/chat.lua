@@ -43,6 +43,7 @@ end
 
 local function show_help()
   for _, row in ipairs(commands) do terminal.note(("%-8s %s"):format(row[1], row[2])) end
+  terminal.note("\\        at the end of a line: it goes on in the next")
 end
 
 
@@ -82,8 +83,8 @@ end
 
 
 --- The next line of the person; nil at the end of input or at Ctrl-C.
-local function read_line(state)
-  if terminal.is_tty(0) then io.stderr:write(state.paint("bold", "> ")) end
+local function read_line(state, prompt)
+  if terminal.is_tty(0) then io.stderr:write(state.paint("bold", prompt)) end
   local guard <close> = interrupt.guard(function() state.lines:close() end)
   local line = state.lines:next()
   state.interrupted = guard.hit
@@ -92,8 +93,19 @@ local function read_line(state)
 end
 
 
+--- What the person says next: a line, and further ones as long as they end with a backslash.
+local function read_message(state)
+  local message = read_line(state, "> ")
+  while message and message:sub(-1) == "\\" do
+    local line = read_line(state, ". ")
+    message = line and message:sub(1, -2) .. "\n" .. line
+  end
+  return message
+end
+
+
 local function converse(state)
-  for line in read_line, state do
+  for line in read_message, state do
     if line:sub(1, 1) == "/" then
       if not command(state, line) then break end
     elseif line:find("%S") then
