@@ -105,12 +105,15 @@ walk:  ## print the data flow, file by file
 
 install: all  ## copy program, library, header, Lua modules and tools below $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4/rille $(DESTDIR)$(PREFIX)/include \
-	  $(DESTDIR)$(PREFIX)/share/rille/tools
+	  $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/share/rille/tools
 	install $B/rille $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $B/librille.a $B/librille.so $(DESTDIR)$(PREFIX)/lib
 	install -m 644 $B/lua/rille/core.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/rille
 	ln -sf rille/core.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/rille.so
 	install -m 644 runtime/rille.h $(DESTDIR)$(PREFIX)/include
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBS@|$(LIBS) $(LUA_LIB)|' \
+	  -e "s|@VERSION@|$$(sed -n 's/^#define RILLE_VERSION "\(.*\)"/\1/p' runtime/lua_core.h)|" \
+	  .ci/rille.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/rille.pc
 	install -m 644 tools/*.lua $(DESTDIR)$(PREFIX)/share/rille/tools
 	cp -R lua $(DESTDIR)$(PREFIX)/share/rille
 

@@ -103,6 +103,10 @@ describe("make install", function()
     local tools = assert(process.run { prefix .. "bin/rille", "tools", "list", prefix .. "share/rille/tools/read_file.lua",
       cwd = "/" })
     assert.truthy(tools.stdout:find("^read_file"), tools.stderr)
+    local flags = assert(process.run { "pkg-config", "--cflags", "--libs", "rille = " .. rille.version,
+      env = { PKG_CONFIG_PATH = prefix .. "lib/pkgconfig" } })
+    assert.equal(0, flags.code, flags.stderr)
+    assert.truthy(flags.stdout:find("-I/opt/rille/include -L/opt/rille/lib -lrille", 1, true), flags.stdout)
     local server <close> = assert(rille.mock.serve(rille.script { "It is late." }))
     local function ask(tool)
       return assert(process.run { prefix .. "bin/rille", "ask", "--base-url", server.url, "-m", "m", "-T", tool, "hi",
