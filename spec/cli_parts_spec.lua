@@ -258,6 +258,17 @@ describe("rille.cli.printer", function()
     assert.truthy(err:find("1 tokens in, 2 out, 1 requests, finish_reason stop", 1, true))
   end)
 
+  it("says what a longer wait is for, and that another model is asked", function()
+    local _, err = shown({}, {
+      { type = "retry", attempt = 2, delay = 1.9, failure = failure.new("server_error", "busy") },
+      { type = "retry", attempt = 3, delay = 20, failure = failure.new("rate_limit", "slow down") },
+      { type = "fallback", model = "spare\27", failure = failure.new("server_error", "busy") },
+    })
+    assert.equal("retry 3 in 20.0 s: rate_limit: slow down\nasking spare\\x1b: server_error: busy\n", err)
+    _, err = shown({ quiet = true }, { { type = "retry", attempt = 3, delay = 20, failure = failure.new("rate_limit", "x") } })
+    assert.equal("", err)
+  end)
+
   it("is silent on stderr when told to be quiet", function()
     local out, err = shown({ quiet = true }, { { type = "tool_call", call = call }, text "x", done { text = "x" } })
     assert.equal("x\n", out)

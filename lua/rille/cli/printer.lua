@@ -9,6 +9,8 @@ local terminal = require "rille.cli.terminal"
 
 local printer = {}
 
+local NOTICEABLE <const> = 2   -- seconds
+
 local Printer = {}
 Printer.__index = Printer
 
@@ -83,10 +85,15 @@ function shown.tool_result(self, event)
     event.seconds or 0, shorten(content, 200)))
 end
 
+--- Who has to wait wants to know for what.
 function shown.retry(self, event)
-  if not self.verbose then return end
+  if not self.verbose and event.delay < NOTICEABLE then return end
   self:note("dim", ("retry %d in %.1f s: %s"):format(event.attempt, event.delay,
     tostring(event.failure)))
+end
+
+function shown.fallback(self, event)
+  self:note("dim", ("asking %s: %s"):format(printable.line(tostring(event.model)), tostring(event.failure)))
 end
 
 function shown.request(self, event)
