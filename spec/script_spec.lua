@@ -185,6 +185,15 @@ describe("rille.script", function()
       chunks(body)[3].choices[1].delta.tool_calls[1])
   end)
 
+  it("takes a name for a call without arguments, and a text for a choice", function()
+    local model = script { script.calls { "look", { "see", { at = "x" } } }, { choices = { "a", { text = "b" } } } }
+    local calls = body_of(model:respond(request())).choices[1].message.tool_calls
+    assert.same({ name = "look", arguments = "{}" }, calls[1]["function"])
+    assert.equal("see", calls[2]["function"].name)
+    local choices = body_of(model:respond(request())).choices
+    assert.same({ "a", "b" }, { choices[1].message.content, choices[2].message.content })
+  end)
+
   it("sends content null beside calls, and text when there is some", function()
     local model = script { script.call("f"), script.call("f", {}, { text = "Let me look." }) }
     assert.truthy(model:respond(request()).body:find('"content":null', 1, true))
@@ -453,6 +462,14 @@ describe("rille.script arguments", function()
     assert.has_error(function() script.calls "x" end)
     assert.has_error(function() script { 42 } end)
     assert.has_error(function() script { { text = 42 } } end)
+  end)
+
+  it("say what is no list, no call and no choice", function()
+    assert.truthy(message_of(function() local _ = script "x" end)
+      :find("spec/script_spec.lua:%d+: rille.script: a list of steps expected, got string$"))
+    assert.truthy(message_of(function() local _ = script { { calls = { 5 } } } end):find "call 1: a name, or a table")
+    assert.truthy(message_of(function() local _ = script { { choices = { print } } } end)
+      :find "choice 1: a text or a table expected")
   end)
 
   it("are checked in the choices of a step, too", function()

@@ -58,7 +58,7 @@ end
 
 
 --- A step that calls several tools at once.
----@param calls table[]    each `{name, arguments}`, or with names `{name=, arguments=, id=, type=}`
+---@param calls table[]    each `{name, arguments}`, a name alone, or with names `{name=, arguments=, id=, type=}`
 ---@param more? table      as for script.call
 ---@return rille.ScriptStep
 function script.calls(calls, more)
@@ -103,6 +103,7 @@ end
 
 --- `level`: whose line is blamed, counted from here.
 local function build(list, level)
+  if type(list) ~= "table" then error("rille.script: a list of steps expected, got " .. type(list), level) end
   list = options.check(list, script_options, "rille.script", level)
   for i, step in ipairs(list) do
     steps.check(steps.read(step), ("rille.script: step %d"):format(i), level)

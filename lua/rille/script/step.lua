@@ -73,6 +73,7 @@ end
 
 
 local function read_call(settings, call)
+  if type(call) == "string" then call = { call } end
   settings.calls = settings.calls + 1
   return {
     name = call.name or call[1] or "",
@@ -138,6 +139,7 @@ end
 local function answer(settings, step, request)
   local answers = {}
   for i, choice in ipairs(step.choices or { step }) do
+    if type(choice) == "string" then choice = { text = choice } end
     answers[i] = read_answer(settings, with(with({}, step), choice), request)
   end
   local response = bytes.answer(answers, request)
@@ -212,8 +214,16 @@ function steps.check(step, where, level)
   options.check(step, answer_options, where, level + 1)
   options.check(step.failure, failure_options, where .. ": failure", level + 1)
   options.check(step.raw, raw_options, where .. ": raw", level + 1)
+  for i, call in ipairs(step.calls or {}) do
+    if type(call) ~= "table" and type(call) ~= "string" then
+      error(("%s: call %d: a name, or a table with name and arguments, expected, got %s"):format(where, i,
+        type(call)), level + 1)
+    end
+  end
   for i, choice in ipairs(step.choices or {}) do
-    steps.check(choice, ("%s: choice %d"):format(where, i), level + 1)
+    local place = ("%s: choice %d"):format(where, i)
+    if type(choice) == "function" then error(place .. ": a text or a table expected, got function", level + 1) end
+    steps.check(choice, place, level + 1)
   end
 end
 
