@@ -77,14 +77,15 @@ static void read_canned(lua_State *L, struct rl_canned_response *response)
 /* ------------------------------------------------------------------ the start */
 
 /* arguments of l_chat */
-enum { THE_PLAN = 1, MESSAGES, WANT, TOTAL, CANNED };
+enum { THE_PLAN = 1, MESSAGES, OPENING, WANT, TOTAL, CANNED };
 
 /* The options of a single request are a plan, and what a plan leaves open. Stack: options -> plan,
- * messages, want, total, canned */
+ * messages, opening, want, total, canned */
 static void spread_options(lua_State *L)
 {
     rl_push_chat_plan(L, 1);
     lua_getfield(L, 1, "messages");
+    lua_getfield(L, 1, "opening");
     lua_getfield(L, 1, "want");
     lua_pushnil(L); /* the plan has it */
     lua_getfield(L, 1, "canned");
@@ -102,15 +103,17 @@ static enum rl_chat_want read_want(lua_State *L)
 }
 
 
-/* Keeps its plan: handle.uservalues = {plan} */
+/* Keeps its plan and its opening: handle.uservalues = {plan, opening} */
 static struct handle *push_handle(lua_State *L)
 {
-    struct handle *handle = lua_newuserdatauv(L, sizeof(*handle), 1);
+    struct handle *handle = lua_newuserdatauv(L, sizeof(*handle), 2);
     memset(handle, 0, sizeof(*handle));
     rl_chat_init(&handle->chat, on_change, handle);
     luaL_setmetatable(L, CHAT);
     lua_pushvalue(L, THE_PLAN);
     lua_setiuservalue(L, -2, 1);
+    lua_pushvalue(L, OPENING);
+    lua_setiuservalue(L, -2, 2);
     return handle;
 }
 
@@ -181,7 +184,7 @@ static void start_real(lua_State *L, struct handle *handle, struct rl_chat_reque
 }
 
 
-/* chat = core.chat(plan [, messages [, want [, total]]]) or core.chat(options) */
+/* chat = core.chat(plan [, messages [, opening [, want [, total]]]]) or core.chat(options) */
 static int l_chat(lua_State *L)
 {
     if (lua_istable(L, THE_PLAN))
@@ -196,6 +199,7 @@ static int l_chat(lua_State *L)
         request.http.limits.total_ms = rl_opt_ms(L, TOTAL);
     struct handle *handle = push_handle(L);
     handle->body.plan = plan;
+    handle->body.opening.data = luaL_optlstring(L, OPENING, NULL, &handle->body.opening.len);
     if (lua_isnil(L, CANNED))
         start_real(L, handle, &request);
     else

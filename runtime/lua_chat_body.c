@@ -22,7 +22,7 @@ static struct piece message_piece(const struct rl_chat_body *body, size_t i)
     const struct rl_text *key = &body->plan->key;
     size_t key_size = key->data != NULL ? key->len + 1 : 0;
     piece.text.data = rl_transcript_form(&body->messages, i, key->data, key_size, &piece.text.len);
-    piece.comma = piece.text.len > 0 && (i > body->first || body->plan->opening.len > 0);
+    piece.comma = piece.text.len > 0 && (i > body->first || body->opening.len > 0);
     return piece;
 }
 
@@ -36,7 +36,7 @@ static bool get_piece(const struct rl_chat_body *body, size_t i, struct piece *p
     else if (i == HEAD)
         piece->text = body->plan->head;
     else if (i == OPENING)
-        piece->text = body->plan->opening;
+        piece->text = body->opening;
     else if (i == end + 1)
         piece->text = body->plan->tail;
     else
@@ -54,8 +54,8 @@ int rl_chat_body_take(struct rl_chat_body *body, const struct rl_transcript *mes
     while (body->first < messages->count && message_piece(body, body->first).text.len == 0)
         body->first++;
     size_t size = rl_transcript_wire_size(&body->messages, plan->key.data);
-    bool comma = size > 0 && plan->opening.len > 0;
-    body->len = plan->head.len + plan->opening.len + comma + size + plan->tail.len + 2;
+    bool comma = size > 0 && body->opening.len > 0;
+    body->len = plan->head.len + body->opening.len + comma + size + plan->tail.len + 2;
     return RL_OK;
 }
 

@@ -12,15 +12,16 @@
 #include "transcript.h"
 
 struct rl_chat_body {
-    const struct rl_chat_plan *plan; /* the owner of the body keeps it alive */
+    const struct rl_chat_plan *plan; /* the owner of the body keeps it alive, */
+    struct rl_text opening;          /* and the message before the first one */
     struct rl_transcript messages;   /* as they were when the request was made */
     size_t first;                    /* the first of them that is sent */
     size_t len;                      /* bytes of it all */
     size_t piece, offset;            /* how far it was read */
 };
 
-/* Takes a copy of the list of messages (not of the messages); the plan is there. Returns 0 or
- * RL_ENOMEM. */
+/* Takes a copy of the list of messages (not of the messages); plan and opening are there. Returns 0
+ * or RL_ENOMEM. */
 int rl_chat_body_take(struct rl_chat_body *body, const struct rl_transcript *messages);
 
 void rl_chat_body_free(struct rl_chat_body *body);

@@ -10,7 +10,7 @@
 
 struct options {
     struct rl_http_options http;
-    struct rl_text head, opening, tail, key;
+    struct rl_text head, tail, key;
     int ignored; /* what only core.chat reads */
     bool stream; /* the answer is believed whatever it is: this is for the reader only */
     bool cumulative;
@@ -21,20 +21,20 @@ static const struct rl_opt option_rows[] = {
     {"url", RL_OPT_STRING, offsetof(struct options, http.url), 0},
     RL_HTTP_OPTION_ROWS(struct options),
     {"head", RL_OPT_STRING, offsetof(struct options, head), 0},
-    {"opening", RL_OPT_STRING, offsetof(struct options, opening), 0},
     {"key", RL_OPT_STRING, offsetof(struct options, key), 0},
     {"tail", RL_OPT_STRING, offsetof(struct options, tail), 0},
     {"stream", RL_OPT_BOOLEAN, offsetof(struct options, stream), 0},
     {"n", RL_OPT_INTEGER, offsetof(struct options, n), 0},
     {"cumulative", RL_OPT_BOOLEAN, offsetof(struct options, cumulative), 0},
     {"messages", RL_OPT_VALUE, offsetof(struct options, ignored), 0},
+    {"opening", RL_OPT_VALUE, offsetof(struct options, ignored), 0},
     {"want", RL_OPT_VALUE, offsetof(struct options, ignored), 0},
     {"canned", RL_OPT_VALUE, offsetof(struct options, ignored), 0},
     {NULL, 0, 0, 0},
 };
 
 /* plan.uservalues: the header lines' owner, then the texts */
-enum { FIELDS = 1, FIRST_TEXT, TEXTS = 10 };
+enum { FIELDS = 1, FIRST_TEXT, TEXTS = 9 };
 
 
 /* Stack: ..., plan. The texts stay where Lua keeps them. */
@@ -66,7 +66,6 @@ struct rl_chat_plan *rl_push_chat_plan(lua_State *L, int index)
     struct rl_chat_plan *plan = lua_newuserdatauv(L, sizeof(*plan), FIELDS + TEXTS);
     *plan = (struct rl_chat_plan){
         .head = options.head,
-        .opening = options.opening,
         .tail = options.tail,
         .key = options.key,
         .n = choices_of(&options),

@@ -13,11 +13,11 @@
 #include <stdbool.h>
 
 struct rl_chat_plan {
-    struct rl_http_request http;        /* its texts are Lua's, and kept by the plan */
-    struct rl_text head, opening, tail; /* of the body: head [opening, messages] tail */
-    struct rl_text key;                 /* of the messages' wire forms */
-    int n;                              /* choices asked for */
-    bool is_cumulative;                 /* message.h */
+    struct rl_http_request http; /* its texts are Lua's, and kept by the plan */
+    struct rl_text head, tail;   /* of the body: head [opening, messages] tail */
+    struct rl_text key;          /* of the messages' wire forms */
+    int n;                       /* choices asked for */
+    bool is_cumulative;          /* message.h */
 };
 
 /* Pushes the plan that the options table at <index> describes. Raises for what is wrong in it. */

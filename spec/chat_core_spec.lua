@@ -919,7 +919,7 @@ describe("core.chat_plan", function()
   it("is for many requests, each with its messages", async(function()
     local server <close> = streams(hello)
     local options = {
-      url = server.url, headers = { "X-A: " .. ("1"):rep(100) }, head = '{"messages":', opening = '{"role":"system"}',
+      url = server.url, headers = { "X-A: " .. ("1"):rep(100) }, head = '{"messages":',
       tail = ',"note":"' .. ("t"):rep(60) .. '"}', stream = true,
     }
     local plan = core.chat_plan(options)
@@ -927,7 +927,7 @@ describe("core.chat_plan", function()
     collectgarbage()
     for i, role in ipairs { "user", "tool" } do
       local transcript = core.transcript { { role = role } }
-      local handle <close> = core.chat(plan, transcript, i == 2 and "deltas" or nil)
+      local handle <close> = core.chat(plan, transcript, '{"role":"system"}', i == 2 and "deltas" or nil)
       assert.equal(i == 2 and "Hello, wörld" or "", joined(all_parts(handle)))
       assert(handle:finish())
       assert.equal(('{"messages":[{"role":"system"},{"role":"%s"}],"note":"%s"}'):format(role, ("t"):rep(60)),
@@ -958,7 +958,7 @@ describe("core.chat_plan", function()
   it("has limits; a request may bring the time that is left to it", async(function()
     local server <close> = raw_server.start(function() core.sleep(5) end)
     local plan = core.chat_plan { url = server.url, body = "{}", total = 5 * patience, stream = true }
-    local handle <close> = core.chat(plan, nil, nil, 0.05)
+    local handle <close> = core.chat(plan, nil, nil, nil, 0.05)
     local seconds, completion, _, trouble = timed(handle.finish, handle)
     assert.is_nil(completion)
     assert.equal("timeout", trouble.kind)
@@ -977,8 +977,9 @@ describe("core.chat_plan", function()
     assert.has_error(function() core.chat(plan) end, "option 'url' is missing")
     local good = core.chat_plan { url = "http://127.0.0.1:9/" }
     assert.has_error(function() core.chat(good, {}) end)
-    assert.has_error(function() core.chat(good, nil, "words") end)
-    assert.has_error(function() core.chat(good, nil, nil, "long") end)
-    assert.has_error(function() core.chat(good, nil, nil, -1) end)
+    assert.has_error(function() core.chat(good, nil, {}) end)
+    assert.has_error(function() core.chat(good, nil, nil, "words") end)
+    assert.has_error(function() core.chat(good, nil, nil, nil, "long") end)
+    assert.has_error(function() core.chat(good, nil, nil, nil, -1) end)
   end)
 end)

@@ -35,11 +35,10 @@ describe("the request", function()
       model = conversation.model, provider = name, base_url = "http://localhost:9/v1",
     })
     local frame = body.frame({
-      instructions = conversation.instructions, tools = conversation.tools, params = conversation.params,
-      stream = true,
+      opened = true, tools = conversation.tools, params = conversation.params, stream = true,
     }, profile)
     assert.is_nil(body.fill(frame, transcript))
-    return body.text(frame, transcript)
+    return body.text(frame, transcript, { text = conversation.instructions })
   end
 
   for _, name in ipairs(world.providers()) do

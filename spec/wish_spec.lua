@@ -64,7 +64,7 @@ describe("a wish", function()
     ["the base URL"] = function(a) a.base_url = "http://localhost:10/v1" end,
     ["the key"] = function(a) a.api_key = false end,
     ["whether there is a stream"] = function(a) a.stream = true end,
-    ["the instructions"] = function(a) a.instructions = "Be brief." end,
+    ["whether there are instructions"] = function(a) a.opened = true end,
   }
   for what, change in pairs(changes) do
     it("does not serve when this differs: " .. what, function()
@@ -248,6 +248,55 @@ describe("an agent", function()
     assert.equal((first.text:gsub('"content":"a"', '"content":"c"')), last.text)
   end))
 
+  it("shares its wishes with agents that differ in their instructions only", async(function()
+    local one, other = new { instructions = "Be one." }, new { instructions = "Be two." }
+    local hot, mute = new { params = { temperature = 2 } }, new { instructions = "" }
+    for _, agent in ipairs { one, other, hot, mute, one, other } do assert(agent:run "a") end
+    assert.equal(one._wishes[1], other._wishes[1])
+    assert.not_equal(one._wishes[1], hot._wishes[1])
+    assert.not_equal(one._wishes[1], mute._wishes[1])
+    local said = {}
+    for i, request in ipairs(wire.sent) do
+      said[i] = request.body.messages[1].content .. (request.body.temperature and " hot" or "")
+    end
+    assert.same({ "Be one.", "Be two.", "Be brief. hot", "a", "Be one.", "Be two." }, said)
+  end))
+
+  it("lets its wishes go when nobody asks them any more", async(function()
+    local agent = new { params = { seed = 5 } }
+    assert(agent:run "a")
+    local held = setmetatable({ agent._wishes[1] }, { __mode = "v" })
+    wire.sent, agent = {}, nil
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(held[1])
+  end))
+
+  it("makes no new wish for the instructions that a function writes for each run", async(function()
+    local count = 0
+    local agent = new { instructions = function()
+      count = count + 1
+      return "Run " .. count
+    end }
+    for i = 1, 3 do
+      assert(agent:run "a")
+      assert.equal("Run " .. i, wire.sent[i].body.messages[1].content)
+    end
+    assert.equal(1, #agent._wishes)
+  end))
+
+  it("opens a request as each of its servers wants it", async(function()
+    local agent = new { model = { "m", "llamacpp:n" }, retries = 0 }
+    agent.base_url = nil
+    agent.provider = { name = "mine", base_url = LOCAL, api_key = "k", flags = { no_system = { "." } } }
+    wire.restore()
+    wire = fake_wire.install { { status = 503 }, default = answer() }
+    assert(agent:run("a", { transcript = core.transcript { { role = "system", content = "More." } } }))
+    local roles = {}
+    for i, request in ipairs(wire.sent) do roles[i] = request.body.messages[1].role end
+    assert.same({ "user", "system" }, roles)
+  end))
+
   it("sends parameters and extra members that are changed in place", async(function()
     local params, extra = { temperature = 1, stop = { "x" } }, { deep = { 1 } }
     local _, last = sent_by(new { params = params, extra = extra }, function()
@@ -344,7 +393,7 @@ describe("chat.ask", function()
     finally(wire.restore)
     local kept = chat.wish({}, "m", NO_TOOLS, { base_url = LOCAL, timeout = 7 })
     for _, text in ipairs { "one", "two" } do
-      local exchange <close> = assert(chat.ask(kept, core.transcript { { role = "user", content = text } }, "deltas"))
+      local exchange <close> = assert(chat.ask(kept, core.transcript { { role = "user", content = text } }, nil, "deltas"))
       assert(exchange:finish())
     end
     assert.equal("two", wire.sent[2].body.messages[1].content)

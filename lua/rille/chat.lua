@@ -45,13 +45,14 @@ chat.wish, chat.known_wish = wish.of, wish.find
 ---@async
 ---@param wanted rille.Wish
 ---@param messages rille.Transcript
+---@param opening? rille.Opening    before the messages, if the wish says `opened`
 ---@param want? "deltas"|"chunks"
 ---@param on_retry? fun(event: table)
 ---@return rille.Exchange? exchange
 ---@return rille.Failure? failure   "authentication" (no key), "invalid_request" (no model, a broken
 ---  configuration, an unreadable image)
-function chat.ask(wanted, messages, want, on_retry)
-  return exchange.new(wanted, messages, want, on_retry)
+function chat.ask(wanted, messages, opening, want, on_retry)
+  return exchange.new(wanted, messages, opening, want, on_retry)
 end
 
 
@@ -61,7 +62,10 @@ end
 ---@return rille.Exchange? exchange
 ---@return rille.Failure? failure   as those of chat.ask
 function chat.start(request)
-  return exchange.new(wish.new(request), request.messages, request.want, request.on_retry)
+  local opening = request.instructions and request.instructions ~= "" and { text = request.instructions } or nil
+  local wanted = wish.new(request)
+  wanted.request.opened = opening ~= nil
+  return exchange.new(wanted, request.messages, opening, request.want, request.on_retry)
 end
 
 

@@ -138,7 +138,7 @@ local function start(params, given, level)
   local wish = asked.wish(params, given, level + 1)
   local transcript, trouble = transcript_of(params.messages, level + 1)
   if not transcript then return nil, trouble end
-  return chat.ask(wish, transcript, params.stream == true and "chunks" or nil, given and given.on_retry)
+  return chat.ask(wish, transcript, nil, params.stream == true and "chunks" or nil, given and given.on_retry)
 end
 
 

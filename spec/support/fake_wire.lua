@@ -66,11 +66,11 @@ end
 
 
 --- The options of a request: those of its plan, and what it adds. A scripted model brings all of its own.
-local function settings_of(plan, messages, want, total)
+local function settings_of(plan, messages, opening, want, total)
   local settings = {}
   for name, value in pairs(plan) do settings[name] = value end
   if settings.canned then return settings end
-  settings.messages, settings.want, settings.total = messages, want, total
+  settings.messages, settings.opening, settings.want, settings.total = messages, opening, want, total
   return settings
 end
 

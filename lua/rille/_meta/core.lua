@@ -194,7 +194,6 @@ function Http:close() end
 
 ---@class rille.core.plan_options: rille.core.http_options
 ---@field head? string                   the request body is head .. messages .. tail when there are messages, else `body`
----@field opening? string                JSON of a message that stands before the transcript's
 ---@field key? string                    profile key of the messages' wire forms
 ---@field tail? string
 ---@field stream boolean                 was a stream asked for? (the answer is believed whatever it is)
@@ -204,6 +203,7 @@ function Http:close() end
 
 ---@class rille.core.chat_options: rille.core.plan_options
 ---@field messages? rille.Transcript
+---@field opening? string                JSON of a message that stands before the transcript's
 ---@field want? "deltas"|"chunks"        what `next` yields; nil: nothing, and no Lua runs per token
 ---@field canned? {status?: integer, headers?: string[], body: string, cuts?: integer[]}  no network: these are the response's bytes
 
@@ -219,10 +219,11 @@ local Chat = {}
 
 ---@param plan rille.core.ChatPlan|rille.core.chat_options   options: a single request, nothing follows
 ---@param messages? rille.Transcript
+---@param opening? string
 ---@param want? "deltas"|"chunks"
 ---@param total? number                  seconds; instead of the plan's
 ---@return rille.core.Chat
-function core.chat(plan, messages, want, total) end
+function core.chat(plan, messages, opening, want, total) end
 
 --- The next part of the reply; nil at the end (then call `finish`).
 ---@async

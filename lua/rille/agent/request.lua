@@ -145,14 +145,25 @@ end
 
 -- ---------------------------------------------------------------- asking
 
---- What is asked now: one of the wishes that the agent keeps.
-local function wish_of(run)
+--- The instructions as they open a request: kept by the agent whose they are, or by the run that a function wrote
+--- them for.
+local function opening_of(run)
+  local text = run.ask.instructions
+  if text == nil or text == "" then return nil end
+  local owner = text == run.agent.instructions and run.agent or run
+  if not owner._opening or owner._opening.text ~= text then owner._opening = { text = text } end
+  return owner._opening
+end
+
+
+--- What is asked now, but for instructions and messages: one of the wishes that the agent keeps.
+local function wish_of(run, opening)
   local agent, params = run.agent, run.ask.params
   local stream = params.stream ~= false
   params.stream = nil
   agent._wishes = agent._wishes or {}
   return chat.wish(agent._wishes, run.ask.model, run.tools.definitions, {
-    instructions = run.ask.instructions, params = params, stream = stream,
+    opened = opening ~= nil, params = params, stream = stream,
     provider = agent.provider, base_url = agent.base_url, api_key = agent.api_key, headers = agent.headers,
     query = agent.query, insecure = agent.insecure, timeout = agent.timeout, retries = agent.retries,
     extra = agent.extra,
@@ -212,7 +223,8 @@ local keeper_metatable <const> = {
 
 local function converse(run)
   local want = run.bus:has_listener("text", "reasoning", "refusal") and "deltas" or nil
-  local exchange <close>, refused = chat.ask(wish_of(run), run.transcript, want)
+  local opening = opening_of(run)
+  local exchange <close>, refused = chat.ask(wish_of(run, opening), run.transcript, opening, want)
   if not exchange then return nil, refused end
   local _ <close> = setmetatable({ run = run, exchange = exchange }, keeper_metatable)
   return listen(run, exchange)

@@ -47,8 +47,8 @@ end
 
 
 --- Asks a scripted model for the bytes of its answer. → response | nil, failure
-local function canned(target, messages)
-  local asked = json.decode(body.text(target.frame, messages), { nulls = false })
+local function canned(target, messages, opening)
+  local asked = json.decode(body.text(target.frame, messages, opening), { nulls = false })
   local ok, response = pcall(target.script.respond, target.script, asked)
   if not ok and failure.is(response) and response.code == "cancelled" then error(response, 0) end
   if ok and (type(response) ~= "table" or type(response.body) ~= "string") then
@@ -62,8 +62,8 @@ local function canned(target, messages)
 end
 
 
-local function perform(target, messages, want)
-  local response, broken = canned(target, messages)
+local function perform(target, messages, opening, want)
+  local response, broken = canned(target, messages, opening)
   if not response then return nil, broken end
   local frame = target.frame
   return core.chat {
@@ -77,17 +77,20 @@ end
 ---@async
 ---@param target rille.Target
 ---@param messages rille.Transcript
+---@param opening? rille.Opening
 ---@param want? "deltas"|"chunks"
 ---@param deadline? number
 ---@return rille.core.Chat? transfer
 ---@return rille.Failure? failure   "timeout": the server's turn comes too late; "invalid_request": an unreadable image
-function attempt.send(target, messages, want, deadline)
-  local refused = body.fill(target.frame, messages)
+function attempt.send(target, messages, opening, want, deadline)
+  local frame = target.frame
+  local refused = body.fill(frame, messages)
   if refused then return nil, refused end
-  if target.script then return perform(target, messages, want) end
+  if target.script then return perform(target, messages, opening, want) end
   local late = wait_for_turn(target.endpoint, target.profile.name, deadline)
   if late then return nil, late end
-  return core.chat(target.plan, not target.frame.whole and messages or nil, want, attempt.left(deadline))
+  return core.chat(target.plan, not frame.whole and messages or nil, body.opening(frame, opening), want,
+    attempt.left(deadline))
 end
 
 

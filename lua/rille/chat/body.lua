@@ -20,7 +20,7 @@ local body = {}
 ---@field tail string
 ---@field key? string              of the wire forms; nil: the neutral bytes
 ---@field plain_serves? boolean    plain messages need no form
----@field opening? string          the message before the transcript, as JSON
+---@field opened boolean           will a message stand before the transcript?
 ---@field whole? string            the whole text, when the caller brought messages of his own in
 ---  `extra`
 ---@field stream boolean
@@ -144,12 +144,11 @@ function body.frame(request, profile)
     profile = profile, stream = members.stream == true, n = math.tointeger(members.n) or 1,
     sifted = profile.flags.repeats_prefix or profile.flags.think_tags,
   }
-  local opening = request.instructions ~= "" and request.instructions or nil
   if members.messages ~= nil then
     made.whole = "{" .. table.concat(encode_members(members, texts), ",") .. "}"
   elseif not neutral_bytes then
-    made.key, made.plain_serves = rewrite.key(profile, opening ~= nil)
-    made.opening = opening and rewrite.opening(opening, profile)
+    made.opened = request.opened == true
+    made.key, made.plain_serves = rewrite.key(profile, made.opened)
   end
   local model = members.model
   members.model = nil
@@ -167,20 +166,43 @@ end
 function body.fill(frame, transcript)
   local key = frame.key
   if not key or not transcript:unwired(key, 1, frame.plain_serves) then return nil end
-  local _, trouble = rewrite.transcript(transcript, frame.profile, frame.opening ~= nil)
+  local _, trouble = rewrite.transcript(transcript, frame.profile, frame.opened)
   return trouble
+end
+
+
+---@class rille.Opening             instructions, and what is made of them: kept by whom they belong to
+---@field text string
+---@field json? string
+---@field flags? rille.Flags        for which that was made
+---@field model? string
+
+
+--- The message before the transcript, as JSON; nil when there is none.
+---@param frame rille.Frame
+---@param opening? rille.Opening
+---@return string?
+function body.opening(frame, opening)
+  if not frame.opened or not opening then return nil end
+  local profile = frame.profile
+  if opening.flags ~= profile.flags or opening.model ~= profile.model then
+    opening.json = rewrite.opening(opening.text, profile)
+    opening.flags, opening.model = profile.flags, profile.model
+  end
+  return opening.json
 end
 
 
 --- The whole text of a request.
 ---@param frame rille.Frame
 ---@param transcript rille.Transcript   filled
+---@param opening? rille.Opening
 ---@return string
-function body.text(frame, transcript)
+function body.text(frame, transcript, opening)
   if frame.whole then return frame.whole end
-  local messages = transcript:wire(frame.key)
-  if frame.opening then
-    messages = "[" .. frame.opening .. (#messages > 2 and "," or "") .. messages:sub(2)
+  local messages, first = transcript:wire(frame.key), body.opening(frame, opening)
+  if first then
+    messages = "[" .. first .. (#messages > 2 and "," or "") .. messages:sub(2)
   end
   return frame.head .. messages .. frame.tail
 end

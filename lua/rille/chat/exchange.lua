@@ -53,7 +53,7 @@ end
 --- Sends the request once more, or for the first time. → failure | nil
 local function launch(self)
   local target = self._target
-  local transfer, refused = attempt.send(target, self._messages, self._want, self._deadline)
+  local transfer, refused = attempt.send(target, self._messages, self._opening, self._want, self._deadline)
   if not transfer then return refused end
   if self._info then return transfer:close() end   -- closed meanwhile, by another task
   self._attempt, self._attempts = self._attempt + 1, self._attempts + 1
@@ -254,17 +254,17 @@ Exchange.__close = Exchange.close
 ---@async
 ---@param wanted rille.Wish
 ---@param messages rille.Transcript
+---@param opening? rille.Opening
 ---@param want? "deltas"|"chunks"
 ---@param on_retry? fun(event: table)
 ---@return rille.Exchange? exchange
 ---@return rille.Failure? failure
-function exchange.new(wanted, messages, want, on_retry)
+function exchange.new(wanted, messages, opening, want, on_retry)
   local target, refused = wanted:target(1)
   if not target then return nil, refused end
-  local started, request = time.now(), wanted.request
-  local total = request.timeout.total
+  local started, total = time.now(), wanted.request.timeout.total
   local self = setmetatable({   -- what is nil comes later: the table need not grow for it
-    _wish = wanted, _request = request, _messages = messages, _want = want, _target = target,
+    _wish = wanted, _messages = messages, _opening = opening, _want = want, _target = target,
     _started = started, _deadline = total and started + total, _on_retry = on_retry,
     _transfer = nil, _attempt = nil, _attempts = nil, _prefix = nil, _think = nil,
     _completion = nil, _failure = nil, _info = nil,

@@ -33,7 +33,7 @@ function recover.redirect(self, problem, headers)
     return false
   end
   self._redirects = self._redirects + 1
-  self._target = targets.moved(self._target, self._request, location)
+  self._target = targets.moved(self._target, self._wish.request, location)
   return true
 end
 
@@ -56,7 +56,7 @@ end
 ---@param problem rille.Failure
 ---@return boolean
 function recover.cure(self, problem)
-  if self._request.heal == false or self._delivered or self._cures >= MOST_CURES then
+  if self._wish.request.heal == false or self._delivered or self._cures >= MOST_CURES then
     return false
   end
   local frame = self._target.frame
@@ -66,7 +66,7 @@ function recover.cure(self, problem)
   self._learned = self._learned or {}
   self._learned[#self._learned + 1] = differences
   heal.remember(self._target.profile, differences, what)
-  self._target = targets.cured(self._target, self._request)
+  self._target = targets.cured(self._target, self._wish.request)
   return true
 end
 
@@ -97,7 +97,7 @@ end
 --- May the consumer be given the beginning a second time?
 local function may_restart(self)
   if not self._delivered then return true end
-  return self._request.resets and self._restarts < MOST_RESTARTS
+  return self._wish.request.resets and self._restarts < MOST_RESTARTS
 end
 
 
@@ -109,7 +109,7 @@ end
 function recover.delay(self, problem, headers)
   if not may_restart(self) then return nil end
   local delay = retry.decide(problem, headers, self._attempt - self._cures - self._redirects,
-    self._request.retries)
+    self._wish.request.retries)
   if not delay then return nil end
   if self._target.script then return 0 end
   local left = attempt.left(self._deadline)

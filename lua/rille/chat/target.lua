@@ -80,7 +80,7 @@ local function plan_of(request, frame, address)
     url = address, method = "POST", headers = header_lines(frame),
     connect = limits.connect, first_byte = limits.first_byte, idle = limits.idle,
     stream = frame.stream, n = frame.n, cumulative = frame.profile.flags.cumulative,
-    head = frame.head, opening = frame.opening, tail = frame.tail, key = frame.key, body = frame.whole,
+    head = frame.head, tail = frame.tail, key = frame.key, body = frame.whole,
   }, config.env))
 end
 

@@ -103,7 +103,27 @@ function wish.find(kept, model, tools, asked)
 end
 
 
---- The same, or a new one: it takes the place of the one that was not asked for longest.
+--- Where those are looked for that another owner keeps: agents are often alike but for their instructions.
+local function name_of(model, tools, asked)
+  return ("%s %s %d %p"):format(model, asked.base_url or asked.provider, tools and #tools or 0, tools and tools[1])
+end
+
+
+local shared = setmetatable({}, { __mode = "v" }) ---@type table<string, rille.Wish>   the latest of that name
+
+
+local function shared_wish(model, tools, asked)
+  local name = name_of(model, tools, asked)
+  local one = shared[name]
+  if not one or not one:serves(model, tools, asked) then
+    one = wish.keep(model, tools, asked)
+    shared[name] = one
+  end
+  return one
+end
+
+
+--- The same, or another owner's, or a new one: it takes the place of the one that was not asked for longest.
 ---@param kept rille.Wish[]
 ---@param model any
 ---@param tools? table[]
@@ -112,7 +132,7 @@ end
 function wish.of(kept, model, tools, asked)
   local one = wish.find(kept, model, tools, asked)
   if one then return one end
-  one = wish.keep(model, tools, asked)
+  one = shared_wish(model, tools, asked)
   kept[MOST_KEPT] = nil
   table.insert(kept, 1, one)
   return one
