@@ -263,10 +263,13 @@ describe("an agent", function()
   end))
 
   it("lets its wishes go when nobody asks them any more", async(function()
-    local agent = new { params = { seed = 5 } }
-    assert(agent:run "a")
-    local held = setmetatable({ agent._wishes[1] }, { __mode = "v" })
-    wire.sent, agent = {}, nil
+    local held = setmetatable({}, { __mode = "v" })
+    do
+      local agent = new { params = { seed = 5 } }
+      assert(agent:run "a")
+      held[1] = agent._wishes[1]
+    end
+    wire.sent = {}
     collectgarbage()
     collectgarbage()
     assert.is_nil(held[1])
