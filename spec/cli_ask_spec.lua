@@ -216,9 +216,11 @@ describe("rille ask", function()
 
   it("validates the answer against a schema", async(function()
     local directory <close> = temporary.directory()
-    local schema = directory.file("s.json", '{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"]}')
+    local schema = directory.file("s.json",
+      '{"type":"object","properties":{"n":{"type":"integer"},"a":{"type":"string"}},"required":["n"]}')
     local result = ask(script { '{"n": 3}' }, "--schema", schema, "count")
     assert.equal('{"n": 3}\n', result.stdout)
+    assert.truthy(result.requests[1].body:find '"properties":{"n":.-"a":')   -- in the order of the file
     local broken = ask(script { '{"n": "x"}', loop = true }, "--schema", schema, "count")
     assert.equal(6, broken.code)
     assert.truthy(broken.stderr:find "^rille: schema: [^\n]*\n$" or broken.stderr:find "\nrille: schema: ")

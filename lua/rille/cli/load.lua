@@ -114,10 +114,11 @@ function loader.tools(paths)
 end
 
 
---- A schema: a JSON file, or a Lua file that returns one (also as an ordered list of parameters).
+--- A schema: a JSON file, or a Lua file that returns one (also as an ordered list of parameters). JSON stays text: models
+--- answer in the order of the properties, which a table would lose.
 ---@async
 ---@param path string
----@return table? schema
+---@return table|string|nil schema
 ---@return rille.Failure? failure
 function loader.schema(path)
   if not path:match("%.json$") then return loader.value(path) end
@@ -129,7 +130,7 @@ function loader.schema(path)
     local why = problem and problem.message or "an object expected"
     return status.misused(("%s: %s"):format(path, why))
   end
-  return value
+  return text
 end
 
 
