@@ -134,6 +134,14 @@ local function file_agent(values, options)
 end
 
 
+--- What is wrong with an agent, with the file where it is to be mended.
+local function misdescribed(values, message)
+  local schema = values.schema and message:match("^rille%.agent: output: (.*)$")
+  if schema then return status.misused(("%s: %s"):format(values.schema, schema)) end
+  return status.misused(values.agent and ("%s: %s"):format(values.agent, message) or message)
+end
+
+
 --- The agent that the flags describe.
 local function agent_of(values)
   local options, problem = agent_options(values)
@@ -146,7 +154,7 @@ local function agent_of(values)
   if type(made.run) == "function" then return made end
   local ok, agent = pcall(require("rille.agent").new, made)
   if ok then return agent end
-  return status.misused(values.agent and ("%s: %s"):format(values.agent, tostring(agent)) or tostring(agent))
+  return misdescribed(values, tostring(agent))
 end
 
 
