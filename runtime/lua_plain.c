@@ -1,6 +1,9 @@
-/* lua_plain.c -- beside the walk: is this a message of the ordinary shape? See lua_plain.h. */
+/* lua_plain.c -- beside the walk: messages of the ordinary shape, read and written in one go. See
+ * lua_plain.h.
+ */
 #include "lua_plain.h"
 
+#include "err.h"
 #include "json.h"
 #include "lua_json.h"
 #include "span.h"
@@ -8,83 +11,110 @@
 #include <lauxlib.h>
 #include <string.h>
 
-/* Members, as bits; OTHER is any that has no business in a plain message. */
-enum { ROLE = 1, CONTENT = 2, CALL_ID = 4, CALLS = 8, OTHER = 16 };
-static const char *const message_members[] = {"role", "content", "tool_call_id", "tool_calls",
-                                              NULL};
+enum { MOST_MEMBERS = 4, STACK = 16 };
 
-enum { ID = 1, TYPE = 2, FUNCTION = 4 };
-static const char *const call_members[] = {"id", "type", "function", NULL};
+/* What a table of a plain message may hold, in the order of JSON: sorted. */
+enum message_member { CONTENT, ROLE, CALL_ID, CALLS };
+static const char *const message_names[] = {"content", "role", "tool_call_id", "tool_calls", NULL};
 
-enum { NAME = 1, ARGUMENTS = 2 };
-static const char *const function_members[] = {"name", "arguments", NULL};
+enum call_member { FUNCTION, ID, TYPE };
+static const char *const call_names[] = {"function", "id", "type", NULL};
+
+enum function_member { ARGUMENTS, NAME };
+static const char *const function_names[] = {"arguments", "name", NULL};
+
+struct member {
+    int type;         /* of Lua; LUA_TNIL: absent */
+    const char *text; /* of a string; Lua's */
+    size_t len;
+};
 
 
-static unsigned bit_of(const char *const *names, const char *name)
+static struct member *find(struct member *members, const char *const *names, const char *name)
 {
-    for (unsigned i = 0; names[i] != NULL; i++)
+    for (size_t i = 0; names[i] != NULL; i++)
         if (strcmp(names[i], name) == 0)
-            return 1u << i;
-    return OTHER;
+            return &members[i];
+    return NULL;
 }
 
 
-/* What the table at <index> holds; OTHER for no table, and for one that a metatable marks. */
-static unsigned members(lua_State *L, int index, const char *const *names)
+/* Reads a table that holds members of these names only, and has no metatable. What is left on the
+ * stack goes with the rest of it. */
+static bool read_members(lua_State *L, int index, const char *const *names, struct member *members)
 {
-    unsigned found = 0;
+    memset(members, 0, MOST_MEMBERS * sizeof(*members));
     if (!lua_istable(L, index) || lua_getmetatable(L, index) != 0)
-        return OTHER; /* what is left on the stack goes with the rest of it */
-    for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1))
-        found |= lua_type(L, -2) == LUA_TSTRING ? bit_of(names, lua_tostring(L, -2)) : OTHER;
-    return found;
-}
-
-
-/* Pushes table[name], which is there; its text, NULL for none. */
-static const char *push_text(lua_State *L, int table, const char *name, size_t *len)
-{
-    lua_pushstring(L, name);
-    return lua_rawget(L, table) == LUA_TSTRING ? lua_tolstring(L, -1, len) : NULL;
-}
-
-
-static bool has_text(lua_State *L, int table, const char *name, size_t max_bytes)
-{
-    size_t len = 0;
-    return push_text(L, table, name, &len) != NULL && len <= max_bytes;
-}
-
-
-static bool is_object(const char *text, size_t len)
-{
-    struct rl_span span = rl_span_trim(text, len);
-    return span.len > 0 && span.at[0] == '{' && rl_json_is_complete(text, len);
-}
-
-
-static bool is_plain_function(lua_State *L, int index)
-{
-    size_t len = 0;
-    if (members(L, index, function_members) != (NAME | ARGUMENTS) ||
-        !has_text(L, index, "name", SIZE_MAX))
         return false;
-    const char *arguments = push_text(L, index, "arguments", &len);
-    return arguments != NULL && is_object(arguments, len);
+    for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
+        struct member *member = NULL;
+        if (lua_type(L, -2) == LUA_TSTRING)
+            member = find(members, names, lua_tostring(L, -2));
+        if (member == NULL)
+            return false;
+        member->type = lua_type(L, -1);
+        if (member->type == LUA_TSTRING)
+            member->text = lua_tolstring(L, -1, &member->len);
+    }
+    return true;
 }
 
 
-static bool is_plain_call(lua_State *L, int index)
+static bool is_text(const struct member *member, size_t max_bytes)
 {
-    size_t len = 0;
-    if (members(L, index, call_members) != (ID | TYPE | FUNCTION) ||
-        !has_text(L, index, "id", RL_PLAIN_ID))
+    return member->type == LUA_TSTRING && member->len <= max_bytes;
+}
+
+
+static bool says(const struct member *member, const char *word)
+{
+    return member->type == LUA_TSTRING && member->len == strlen(word) &&
+           memcmp(member->text, word, member->len) == 0;
+}
+
+
+static bool is_object(const struct member *member)
+{
+    if (member->type != LUA_TSTRING)
         return false;
-    const char *type = push_text(L, index, "type", &len);
-    if (type == NULL || strcmp(type, "function") != 0 || len != strlen("function"))
+    struct rl_span span = rl_span_trim(member->text, member->len);
+    return span.len > 0 && span.at[0] == '{' && rl_json_is_complete(member->text, member->len);
+}
+
+
+/* <before> "text" */
+static void add_text(struct rl_buf *out, const char *before, const struct member *member)
+{
+    rl_buf_adds(out, before);
+    rl_json_write_string(out, member->text, member->len);
+}
+
+
+static bool add_function(lua_State *L, int index, struct rl_buf *out)
+{
+    struct member members[MOST_MEMBERS];
+    if (!read_members(L, index, function_names, members) || !is_object(&members[ARGUMENTS]) ||
+        !is_text(&members[NAME], SIZE_MAX))
         return false;
+    add_text(out, "{\"arguments\":", &members[ARGUMENTS]);
+    add_text(out, ",\"name\":", &members[NAME]);
+    return true;
+}
+
+
+static bool add_call(lua_State *L, int index, struct rl_buf *out)
+{
+    struct member members[MOST_MEMBERS];
+    if (!read_members(L, index, call_names, members) || !is_text(&members[ID], RL_PLAIN_ID) ||
+        !says(&members[TYPE], "function"))
+        return false;
+    rl_buf_adds(out, "{\"function\":");
     lua_getfield(L, index, "function"); /* no metatable: raw */
-    return is_plain_function(L, lua_gettop(L));
+    if (!add_function(L, lua_gettop(L), out))
+        return false;
+    add_text(out, "},\"id\":", &members[ID]);
+    rl_buf_adds(out, ",\"type\":\"function\"}");
+    return true;
 }
 
 
@@ -100,60 +130,76 @@ static bool may_be_list(lua_State *L)
 }
 
 
-/* A list that is not empty, of plain calls, without holes. */
-static bool has_plain_calls(lua_State *L, int message)
+/* A list that is not empty, of plain calls, without holes or anything beside it. */
+static bool add_calls(lua_State *L, int message, struct rl_buf *out)
 {
-    size_t count = 0;
     lua_getfield(L, message, "tool_calls");
     int calls = lua_gettop(L);
     if (!lua_istable(L, calls) || !may_be_list(L))
         return false;
-    for (lua_pushnil(L); lua_next(L, calls) != 0; count++) {
-        if (!is_plain_call(L, calls + 2))
+    lua_Integer count = 0;
+    for (lua_pushnil(L); lua_next(L, calls) != 0; lua_pop(L, 1))
+        count++;
+    rl_buf_adds(out, ",\"tool_calls\":[");
+    for (lua_Integer i = 1; i <= count; i++) {
+        if (i > 1)
+            rl_buf_addc(out, ',');
+        lua_rawgeti(L, calls, i);
+        if (!add_call(L, calls + 1, out))
             return false;
-        lua_settop(L, calls + 1); /* the key */
+        lua_settop(L, calls);
     }
-    return count > 0 && count == lua_rawlen(L, calls);
+    rl_buf_addc(out, ']');
+    return count > 0;
 }
 
 
-static bool is_plain_assistant(lua_State *L, int index, unsigned found)
+static bool add_assistant(lua_State *L, int index, const struct member *members, struct rl_buf *out)
 {
-    if ((found & ~(unsigned)CALLS) != (ROLE | CONTENT))
+    bool has_calls = members[CALLS].type != LUA_TNIL;
+    if (members[CALL_ID].type != LUA_TNIL)
         return false;
-    lua_getfield(L, index, "content");
-    bool has_content = lua_type(L, -1) == LUA_TSTRING;
-    if (!has_content && (lua_touserdata(L, -1) != NULL || !lua_islightuserdata(L, -1)))
-        return false; /* neither a text nor null */
-    return found & CALLS ? has_plain_calls(L, index) : has_content;
+    if (members[CONTENT].type == LUA_TSTRING) {
+        add_text(out, "{\"content\":", &members[CONTENT]);
+    } else {
+        lua_getfield(L, index, "content");
+        if (!has_calls || !lua_islightuserdata(L, -1) || lua_touserdata(L, -1) != NULL)
+            return false; /* neither a text nor null */
+        rl_buf_adds(out, "{\"content\":null");
+    }
+    rl_buf_adds(out, ",\"role\":\"assistant\"");
+    return !has_calls || add_calls(L, index, out);
 }
 
 
-static bool is_plain(lua_State *L, int index)
+static bool add_message(lua_State *L, int index, struct rl_buf *out)
 {
-    size_t len = 0;
-    unsigned found = members(L, index, message_members);
-    if (!(found & ROLE) || (found & OTHER))
+    struct member members[MOST_MEMBERS];
+    if (!read_members(L, index, message_names, members))
         return false;
-    const char *role = push_text(L, index, "role", &len);
-    if (role == NULL || strlen(role) != len)
+    if (says(&members[ROLE], "assistant"))
+        return add_assistant(L, index, members, out);
+    bool is_result = says(&members[ROLE], "tool");
+    if (!is_result && !says(&members[ROLE], "user") && !says(&members[ROLE], "system"))
         return false;
-    if (strcmp(role, "assistant") == 0)
-        return is_plain_assistant(L, index, found);
-    if (strcmp(role, "tool") == 0)
-        return found == (ROLE | CONTENT | CALL_ID) && has_text(L, index, "content", SIZE_MAX) &&
-               has_text(L, index, "tool_call_id", RL_PLAIN_ID);
-    if (strcmp(role, "user") != 0 && strcmp(role, "system") != 0)
+    if (!is_text(&members[CONTENT], SIZE_MAX) || members[CALLS].type != LUA_TNIL ||
+        is_text(&members[CALL_ID], RL_PLAIN_ID) != is_result)
         return false;
-    return found == (ROLE | CONTENT) && has_text(L, index, "content", SIZE_MAX);
+    add_text(out, "{\"content\":", &members[CONTENT]);
+    add_text(out, ",\"role\":", &members[ROLE]);
+    if (is_result)
+        add_text(out, ",\"tool_call_id\":", &members[CALL_ID]);
+    return is_result || members[CALL_ID].type == LUA_TNIL;
 }
 
 
-bool rl_lua_is_plain(lua_State *L, int index)
+bool rl_lua_encode_plain(lua_State *L, int index, struct rl_buf *out)
 {
     int top = lua_gettop(L);
-    luaL_checkstack(L, 16, "a message");
-    bool plain = is_plain(L, lua_absindex(L, index));
+    luaL_checkstack(L, STACK, "a message");
+    bool plain = add_message(L, lua_absindex(L, index), out) && rl_buf_addc(out, '}') == RL_OK;
+    if (!plain)
+        rl_buf_clear(out);
     lua_settop(L, top);
     return plain;
 }

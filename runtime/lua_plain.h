@@ -1,21 +1,24 @@
 /* lua_plain.h -- beside the walk: messages of the ordinary shape, which most servers take as they
- * are. */
+ * are.
+ */
 #ifndef RL_LUA_PLAIN_H
 #define RL_LUA_PLAIN_H
+
+#include "buf.h"
 
 #include <lua.h>
 #include <stdbool.h>
 
 enum {
     RL_PLAIN_ID = 40
-}; /* bytes of a call's id, at most: the least that a server who counts takes */
+}; /* bytes of a call's id, at most: the least that a counting server takes */
 
-/* Is the table at <index> a plain message? Nothing but
- *   a user or system message with a text,
- *   the text of a result, with the id of its call,
- *   an assistant message with a text, or with calls of functions and a text or null;
+/* Is the table at <index> a plain message? Then its JSON is put into the empty <out>, the same
+ * bytes that rl_lua_encode_json makes of it; else <out> stays empty, as it does without memory. A
+ * plain message is nothing but a user or system message with a text, the text of a result, with the
+ * id of its call, an assistant message with a text, or with calls of functions and a text or null;
  * arguments are the text of a JSON object, ids are short, and no table orders its members itself.
  * rille.rewrite says which profiles send it as it is. Leaves the stack as it was. */
-bool rl_lua_is_plain(lua_State *L, int index);
+bool rl_lua_encode_plain(lua_State *L, int index, struct rl_buf *out);
 
 #endif

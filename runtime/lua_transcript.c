@@ -80,12 +80,14 @@ static struct rl_message_text *check_message(lua_State *L, int arg, const char *
         luaL_error(L, "%s: a role (string) expected, got %s", name, luaL_typename(L, -1));
     const char *role = lua_tostring(L, -1);
     struct rl_buf *text = rl_lua_push_buf(L, RL_LUA_JSON_BYTES);
-    rl_lua_encode_json(L, arg, text);
+    bool plain = rl_lua_encode_plain(L, arg, text);
+    if (!plain)
+        rl_lua_encode_json(L, arg, text);
     struct rl_message_text *message = rl_message_text_new(text->data, text->len, role);
     rl_lua_pop_buf(L);
     lua_settop(L, top);
     if (message != NULL)
-        message->is_plain = rl_lua_is_plain(L, arg);
+        message->is_plain = plain;
     return message;
 }
 

@@ -59,6 +59,7 @@ describe("Transcript:unwired where plain messages serve", function()
   for what, message in pairs(plain) do
     it("needs no form for " .. what, function()
       assert.is_true(is_plain(message))
+      assert.equal("[" .. json.encode(message) .. "]", transcript.new({ message }):encode())
       assert.is_false(transcript.new({ message }):unwired("key", 1) == nil)
     end)
   end
@@ -110,7 +111,10 @@ describe("Transcript:unwired where plain messages serve", function()
     ["no arguments"] = with_arguments "",
   }
   for what, message in pairs(others) do
-    it("wants a form for " .. what, function() assert.is_false(is_plain(message)) end)
+    it("wants a form for " .. what, function()
+      assert.is_false(is_plain(message))
+      assert.equal("[" .. json.encode(message) .. "]", transcript.new({ message }):encode())
+    end)
   end
 
   it("wants one for results that follow one which is not plain in their turn", function()
