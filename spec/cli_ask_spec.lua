@@ -347,6 +347,10 @@ describe("rille ask, when something is wrong", function()
     fails(ask(script { "x" }, "-T", directory.file("a.lua", "return {\n"), "hi"), 1, "a%.lua:2: ")
     fails(ask(script { "x" }, "-T", directory.file("b.lua", "return 42"), "hi"), 1, "b%.lua: returns no tool")
     fails(ask(script { "x" }, "-T", directory.file("c.lua", "local x"), "hi"), 1, "c%.lua: returns nothing")
+    fails(ask(script { "x" }, "-T", directory.file("d.lua", 'return require("rille").tool { nam = "x" }'), "hi"), 1,
+      "d%.lua: rille%.tool: unknown option 'nam'")
+    fails(ask(script { "x" }, "-T", directory.file("e.lua", 'local t = require("rille").tool { nam = "x" } return t'), "hi"), 1,
+      "^rille: [^\n]*e%.lua:1: rille%.tool: unknown option 'nam'")
     fails(ask(script { "x" }, "-p", "nonsense", "hi"), 2, "key=value expected, got 'nonsense'")
   end))
 end)

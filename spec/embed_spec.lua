@@ -55,13 +55,15 @@ describe("librille", function()
     local result = assert(process.run { host, "", "errors", timeout = 60 })
     local lines = {}
     for line in result.stdout:gmatch "[^\n]+" do lines[#lines + 1] = line end
-    assert.equal(6, #lines)
+    assert.equal(8, #lines)
     assert.matches("JSON", lines[1])
     assert.matches("^rille.agent: .*modle.*model", lines[2])
     assert.matches("nothing", lines[3])
     assert.matches("/no/such/file.lua", lines[4])
     assert.matches("^rille.tool: .*no spaces", lines[5])
     assert.matches("^transcript: messages%[1%]: a role", lines[6])
+    assert.matches("^tools: a list of names", lines[7])
+    assert.matches("^spec/support/embed_wrong.lua: rille.agent: .*modle.*model", lines[8])
     assert.equal(0, result.code)
   end))
 

@@ -536,6 +536,13 @@ describe("rille.script.load", function()
     assert.equal("2", joined(models.two:respond(streamed()).body).content)
   end)
 
+  it("names the file when a tail call has left no line", function()
+    local path = file(".lua", "return require('rille.script') { { txt = 1 } }")
+    local _, problem = script.load(path)
+    assert.equal(1, (problem.message:find(path, 1, true)))
+    assert.truthy(problem.message:find("rille.script: step 1: unknown option 'txt'", 1, true), problem.message)
+  end)
+
   it("names the file and the line of what is wrong", function()
     local function trouble(name, text)
       local path = file(name, text)

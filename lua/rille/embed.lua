@@ -31,6 +31,15 @@ local function blamed(fn, ...)
 end
 
 
+--- What a file of the host returns. `return rille.agent{…}` is a tail call: it leaves no line, but the file is known.
+local function run_file(chunk, path)
+  local ok, made = pcall(chunk)
+  if ok then return made end
+  if type(made) == "string" and not made:find("^[^\n]-:%d+: ") then made = path .. ": " .. made end
+  error(made, 0)
+end
+
+
 -- ---------------------------------------------------------------- tools
 
 --- Makes a C tool known.
@@ -58,6 +67,7 @@ end
 ---@param names? string[]
 ---@return rille.Tool[]
 local function pick(names)
+  if names ~= nil and type(names) ~= "table" then error("tools: a list of names of C tools expected", 0) end
   local picked = {}
   for i, name in ipairs(names or host_tools) do
     picked[i] = host_tools[name] or error(("tools: no C tool is called '%s'; add it first"):format(name), 0)
@@ -78,6 +88,9 @@ function embed.open_agent(address, text)
   if type(options) ~= "table" then
     error("options: a JSON object expected" .. (problem and ": " .. problem.message or ""), 0)
   end
+  for name, value in pairs(options) do
+    if value == json.null then options[name] = nil end
+  end
   options.tools = pick(options.tools)
   local transcript = blamed(transcripts.new, options.transcript)
   options.transcript = nil
@@ -93,7 +106,7 @@ end
 function embed.load_agent(address, path)
   local chunk, message = loadfile(path)
   if not chunk then error(message, 0) end
-  local agent = chunk()
+  local agent = run_file(chunk, path)
   if not agents_of_lua.is(agent) then error(path .. ": must return rille.agent{…}", 0) end
   for _, tool in ipairs(pick()) do agent.toolset = agent.toolset:with(tool) end
   agents[address] = { agent = agent, transcript = transcripts.new() }

@@ -267,6 +267,11 @@ static void case_errors(const char *url)
     printf("%s\n", rille_error(rt));
     CHECK(rille_agent_open(rt, "{\"transcript\":[{\"content\":\"x\"}]}") == NULL);
     printf("%s\n", rille_error(rt));
+    CHECK(rille_agent_open(rt, "{\"tools\":\"get_weather\"}") == NULL);
+    printf("%s\n", rille_error(rt));
+    CHECK(rille_agent_load(rt, "spec/support/embed_wrong.lua") == NULL);
+    printf("%s\n", rille_error(rt));
+    CHECK(rille_agent_open(rt, "{\"model\":\"m\",\"name\":null}") != NULL);
     CHECK(rille_tool_add(rt, NULL) == RILLE_EINVAL);
     CHECK(rille_pump(NULL, 0) == RILLE_EINVAL);
     CHECK(rille_agent_send(NULL, "x", NULL, NULL) == NULL);

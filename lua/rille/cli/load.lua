@@ -38,6 +38,15 @@ function loader.compile(text, name)
 end
 
 
+--- `return rille.tool { … }` is a tail call: who is to blame has left no line, but the file is known.
+local function placed(problem, path)
+  if problem.code == "internal" and not problem.message:find("^[^\n]-:%d+: ") then
+    problem.message = path .. ": " .. problem.message
+  end
+  return problem
+end
+
+
 --- What a Lua file returns.
 ---@async
 ---@param path string
@@ -50,7 +59,7 @@ function loader.value(path)
   chunk, problem = loader.compile(text, "@" .. path)
   if not chunk then return nil, problem end
   local ok, value = xpcall(chunk, failure.traced, path)
-  if not ok then return nil, value end
+  if not ok then return nil, placed(value, path) end
   if value == nil then return nil, failure.new("internal", path .. ": returns nothing") end
   return value
 end

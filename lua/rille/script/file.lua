@@ -69,7 +69,9 @@ local function load_lua(path, text)
   local ok, value = pcall(chunk, path)
   if not ok then
     if failure.is(value) then return nil, value end
-    return nil, failure.new("invalid_request", tostring(value), { detail = path })
+    local why = tostring(value)
+    if not why:find("^[^\n]-:%d+: ") then return refuse(path, why) end   -- a tail call has no line
+    return nil, failure.new("invalid_request", why, { detail = path })
   end
   return from_value(value, path)
 end
