@@ -11,9 +11,9 @@ local on_tty = has_script and it or pending
 
 local function quoted(word) return "'" .. word:gsub("'", "'\\''") .. "'" end
 
---- Starts the program with a terminal for stdin, stdout and stderr.
-local function open(words, server)
-  local line = { "exec", quoted(program.path) }   -- a shell in between would take Ctrl-C, too
+--- Starts the program with a terminal for stdin, stdout and stderr. `before`: what the shell runs in front of it.
+local function open(words, server, before)
+  local line = { before or "exec", quoted(program.path) }   -- a shell in between would take Ctrl-C, too
   for i, word in ipairs(words) do line[i + 2] = quoted(word) end
   return assert(process.open { "script", "-qec", table.concat(line, " "), "/dev/null",
     env = { OPENAI_BASE_URL = server.url, OPENAI_MODEL = "m", OPENAI_API_KEY = false, RILLE_MODEL = false,
@@ -84,6 +84,17 @@ describe("rille at a terminal", function()
       other:write "\n"
       expect(other, "the user said no")
       assert.equal(0, other:wait(5).code)
+    end))
+
+  on_tty("asks at the terminal when stdin is a pipe", serving(
+    script { script.call("risky", { path = "/tmp/x" }), function(request)
+      return request.messages[1].content:gsub("\n", " ") .. request.messages[#request.messages].content
+    end }, function(server, directory)
+      local running <close> = open({ "ask", "-q", "-T", directory.file("risky.lua", risky_tool), "go" }, server, "echo piped |")
+      expect(running, "[y/N] ")
+      running:write "y\n"
+      expect(running, "go  piped removed /tmp/x")
+      assert.equal(0, running:wait(5).code)
     end))
 
   on_tty("says why the tool asks", serving(script { script.call("risky", { path = "/tmp/x" }), "ok" },

@@ -57,14 +57,18 @@ local function open_line()
 end
 
 
---- One line from the person; nil at the end of input.
+local closing <const> = { __close = function(self) self.reader:close() end }
+
+
+--- One line from the person; nil at the end of input, and when there is nobody.
 ---@async
 local function read_answer(text, lines)
+  local reader = lines or terminal.person()
+  if not reader then return nil end
+  local _guard <close> = reader ~= lines and setmetatable({ reader = reader }, closing) or nil
   local line <close> = open_line()
   io.stderr:write(text)
-  local reader = lines or terminal.lines()
   local answer = reader:next()
-  if reader ~= lines then reader:close() end
   line.is_over = answer ~= nil
   return answer
 end
@@ -90,7 +94,7 @@ end
 
 --- The approval handler for `--approve`. Without the flag an agent that brings its own decides by that one.
 ---@param when? "ask"|"always"|"never"    default "ask"
----@param lines? table                    terminal.lines(), when the command reads them anyway
+---@param lines? table                    terminal.lines(), when the command reads them from the terminal anyway
 ---@param agent? rille.Agent
 ---@return fun(call: table, context: rille.Context): boolean, string?
 ---@return boolean asks    does somebody answer, a person or the agent's author?
@@ -98,8 +102,8 @@ function approve.handler(when, lines, agent)
   if when == "always" then return function() return true end, false end
   if when == "never" then return function() return false, "--approve never" end, false end
   if not when and agent and agent.approve then return agent.approve, true end
-  if not terminal.is_tty(0) then return function() return false, approve.nobody end, false end
-  return ask_person(lines), true
+  if not terminal.has_person() then return function() return false, approve.nobody end, false end
+  return ask_person(terminal.is_tty(0) and lines or nil), true
 end
 
 

@@ -83,10 +83,43 @@ local function open_input()
 end
 
 
+local function lines_of(stream)
+  return setmetatable({ _stream = stream, _buffer = "", _ended = false }, Lines)
+end
+
+
 --- Reads standard input line by line, while the loop turns.
 ---@return table lines    `:next()` waits for a line, nil at the end; `:close()`
 function terminal.lines()
-  return setmetatable({ _stream = open_input(), _buffer = "", _ended = false }, Lines)
+  return lines_of(open_input())
+end
+
+
+--- The terminal that we belong to, whatever standard input is; nil when there is none.
+local function open_terminal()
+  return (uv.fs_open("/dev/tty", "r", 0))
+end
+
+
+--- Is there somebody who sees a question on stderr and can answer it?
+---@return boolean
+function terminal.has_person()
+  if terminal.is_tty(0) then return true end
+  local descriptor = terminal.is_tty(2) and open_terminal()
+  if descriptor then uv.fs_close(descriptor) end
+  return descriptor and true or false
+end
+
+
+--- Reads what the person types: from standard input, or from the terminal when that is a pipe.
+---@return table? lines    as of terminal.lines; nil: there is nobody
+function terminal.person()
+  if terminal.is_tty(0) then return terminal.lines() end
+  local descriptor = open_terminal()
+  if not descriptor then return nil end
+  local stream = uv.new_tty(descriptor, true)
+  if not stream or stream:fileno() ~= descriptor then uv.fs_close(descriptor) end   -- libuv opens its own
+  return stream and lines_of(stream) or nil
 end
 
 
