@@ -286,25 +286,34 @@ static void set_choice_notes(lua_State *L, const struct rl_message *message)
 }
 
 
-/* info; its headers only those that begin with <prefix>, unless that is NULL */
-static void push_info(lua_State *L, const struct handle *handle, const char *prefix)
+/* How the response went, for those who look closely. */
+static void set_progress(lua_State *L, const struct handle *handle)
 {
     const struct rl_chat *chat = &handle->chat;
-    struct rl_reply_head head = {chat->head.status, look_up, &chat->head};
-    lua_createtable(L, 0, 9);
-    if (chat->head.complete) {
-        lua_pushinteger(L, chat->head.status);
-        lua_setfield(L, -2, "status");
-    }
-    rl_lua_push_fields(L, &chat->head, prefix);
-    lua_setfield(L, -2, "headers");
-    lua_pushstring(L, rl_request_id(&head));
-    lua_setfield(L, -2, "request_id");
     lua_pushinteger(L, chat->bytes);
     lua_setfield(L, -2, "bytes");
     set_flag(L, "delivered", handle->delivered);
     set_flag(L, "done", rl_message_done(chat->message));
     set_flag(L, "complete", rl_message_complete(chat->message));
+}
+
+
+/* info; <few>: of the header fields only the limits, and nothing about the way here */
+static void push_info(lua_State *L, const struct handle *handle, bool few)
+{
+    const struct rl_chat *chat = &handle->chat;
+    struct rl_reply_head head = {chat->head.status, look_up, &chat->head};
+    lua_createtable(L, 0, 9); /* with what rille.chat adds */
+    if (chat->head.complete) {
+        lua_pushinteger(L, chat->head.status);
+        lua_setfield(L, -2, "status");
+    }
+    rl_lua_push_fields(L, &chat->head, few ? "x-ratelimit-" : NULL);
+    lua_setfield(L, -2, "headers");
+    lua_pushstring(L, rl_request_id(&head));
+    lua_setfield(L, -2, "request_id");
+    if (!few)
+        set_progress(L, handle);
     set_choice_notes(L, chat->message);
 }
 
@@ -357,7 +366,7 @@ static int push_failed(lua_State *L, const struct handle *handle)
 {
     const struct rl_chat *chat = &handle->chat;
     lua_pushnil(L);
-    push_info(L, handle, NULL);
+    push_info(L, handle, false);
     if (is_transport_error(chat))
         push_transport_error(L, chat);
     else
@@ -395,7 +404,7 @@ static int k_finish(lua_State *L, int status, lua_KContext ctx)
     if (is_transport_error(&handle->chat) || rl_message_error(handle->chat.message) != NULL)
         return push_failed(L, handle);
     push_completion(L, &handle->chat);
-    push_info(L, handle, lua_toboolean(L, 2) ? "x-ratelimit-" : NULL);
+    push_info(L, handle, lua_toboolean(L, 2));
     return 2;
 }
 

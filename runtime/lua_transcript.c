@@ -67,17 +67,25 @@ static size_t check_index(lua_State *L, const struct rl_transcript *transcript)
 }
 
 
-/* The message in the table at <arg>, encoded; raises when it is none, calling it <name>. NULL
+/* Raises for what is no message: the argument, or number <i> of a list. */
+static int refuse(lua_State *L, lua_Integer i, const char *expected, int found)
+{
+    const char *name = i > 0 ? lua_pushfstring(L, "messages[%I]", (LUAI_UACINT)i) : "message";
+    return luaL_error(L, "%s: %s expected, got %s", name, expected, luaL_typename(L, found));
+}
+
+
+/* The message in the table at <arg>, encoded; raises when it is none; <i> as for refuse. NULL
  * without memory. Leaves the stack as it was. */
-static struct rl_message_text *check_message(lua_State *L, int arg, const char *name)
+static struct rl_message_text *check_message(lua_State *L, int arg, lua_Integer i)
 {
     int top = lua_gettop(L);
-    if (!lua_istable(L, arg))
-        luaL_error(L, "%s: table expected, got %s", name, luaL_typename(L, arg));
     arg = lua_absindex(L, arg);
+    if (!lua_istable(L, arg))
+        refuse(L, i, "table", arg);
     lua_pushliteral(L, "role");
     if (lua_rawget(L, arg) != LUA_TSTRING)
-        luaL_error(L, "%s: a role (string) expected, got %s", name, luaL_typename(L, -1));
+        refuse(L, i, "a role (string)", top + 1);
     const char *role = lua_tostring(L, -1);
     struct rl_buf *text = rl_lua_push_buf(L, RL_LUA_JSON_BYTES);
     bool plain = rl_lua_encode_plain(L, arg, text);
@@ -121,10 +129,9 @@ static int l_transcript(lua_State *L)
     struct rl_transcript *transcript = push_transcript(L);
     lua_Integer count = given ? (lua_Integer)lua_rawlen(L, 1) : 0;
     for (lua_Integer i = 1; i <= count; i++) {
-        const char *name = lua_pushfstring(L, "messages[%I]", (LUAI_UACINT)i);
         lua_rawgeti(L, 1, i);
-        check_memory(L, rl_transcript_append(transcript, check_message(L, -1, name)));
-        lua_pop(L, 2);
+        check_memory(L, rl_transcript_append(transcript, check_message(L, -1, i)));
+        lua_pop(L, 1);
     }
     return 1;
 }
@@ -134,7 +141,7 @@ static int l_transcript(lua_State *L)
 static int l_append(lua_State *L)
 {
     struct rl_transcript *transcript = rl_check_transcript(L, 1);
-    check_memory(L, rl_transcript_append(transcript, check_message(L, 2, "message")));
+    check_memory(L, rl_transcript_append(transcript, check_message(L, 2, 0)));
     lua_settop(L, 1);
     return 1;
 }
@@ -145,7 +152,7 @@ static int l_replace(lua_State *L)
 {
     struct rl_transcript *transcript = rl_check_transcript(L, 1);
     check_index(L, transcript);
-    struct rl_message_text *message = check_message(L, 3, "message");
+    struct rl_message_text *message = check_message(L, 3, 0);
     check_memory(L, message != NULL ? RL_OK : RL_ENOMEM);
     size_t i = 0; /* looked up again: collecting garbage may have shortened the transcript */
     if (find_index(transcript, lua_tointeger(L, 2), &i))

@@ -415,6 +415,8 @@ describe("an error of the server", function()
     local function headers_of(status, body, few, more)
       local handle <close> = chat { canned = { status = status, body = body, headers = more or lines } }
       local _, info = handle:finish(few)
+      assert.equal(status == 200 and few == true, info.bytes == nil and info.complete == nil)
+      assert.equal(status, info.status)
       return info.headers
     end
     local announced = { ["x-ratelimit-remaining-requests"] = "3", ["x-ratelimit-limit-tokens"] = "4" }

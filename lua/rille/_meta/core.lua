@@ -234,7 +234,8 @@ function Chat:next() end
 
 --- Waits for the end.
 ---@async
----@param few? boolean                   of the headers of a success only those that begin with "x-ratelimit-", nil for none
+---@param few? boolean                   of a success tell no bytes, delivered, done and complete, and of its headers only those
+---  that begin with "x-ratelimit-", nil for none
 ---@return table? completion             the accumulated response (wire contract 2.4); nulls as nil. nil on failure
 ---@return rille.core.ChatInfo info      also on failure
 ---@return table? error                  canonical {kind, message, type, code, param, status, retryable, partial = completion?}
