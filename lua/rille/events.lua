@@ -76,16 +76,27 @@ local Bus = {}
 Bus.__index = Bus
 
 
+local NONE <const> = {}   -- of most buses: neither handlers nor readers
+
+
+--- The list with one entry more.
+local function append(list, entry)
+  if list == NONE then return { entry } end
+  list[#list + 1] = entry
+  return list
+end
+
+
 ---@param name string          of the agent
 ---@param parent? rille.Bus    of the run that this one is nested in
 ---@param ... table|nil        tables of handlers by event type, called in this order
 ---@return rille.Bus
 function events.new(name, parent, ...)
-  local self = setmetatable({ parent = parent, handlers = {}, readers = {}, path = nil, last = nil, is_told = nil }, Bus)
+  local self = setmetatable({ parent = parent, handlers = NONE, readers = NONE, path = nil, last = nil, is_told = nil }, Bus)
   self:rename(name)
   for i = 1, select("#", ...) do
     local handlers = select(i, ...)
-    if handlers then self.handlers[#self.handlers + 1] = handlers end
+    if handlers then self.handlers = append(self.handlers, handlers) end
   end
   return self
 end
@@ -203,7 +214,7 @@ function Bus:reader(on_leave, patience)
     reader.queue:put(self.last)
     reader.queue:finish()
   else
-    self.readers[#self.readers + 1] = reader
+    self.readers = append(self.readers, reader)
   end
   return reader
 end

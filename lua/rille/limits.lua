@@ -19,6 +19,7 @@ local time = require "rille.time"
 
 ---@class rille.Limits
 ---@field is_timed boolean      are seconds limited, here or on the way up?
+---@field is_counted boolean    are calls of tools?
 ---@field is_metered boolean    are tokens? Only then is a missing usage worth an estimate
 local Limits = {}
 Limits.__index = Limits
@@ -70,6 +71,7 @@ function limits.new(parent, ...)
   end
   self.is_timed = self.seconds ~= nil or parent ~= nil and parent.is_timed
   self.is_metered = self.tokens ~= nil or parent ~= nil and parent.is_metered
+  self.is_counted = self.tool_calls ~= nil or parent ~= nil and parent.is_counted
   return setmetatable(self, Limits)
 end
 
@@ -154,7 +156,7 @@ end
 ---@return rille.Failure?
 function Limits:take_call()
   local refusal = self:_is_late() or self.is_metered and self:_refusal("tokens", 1)
-    or self:_refusal("tool_calls", 1)
+    or self.is_counted and self:_refusal("tool_calls", 1)
   if refusal then return refusal end
   self:_charge("tool_calls", 1)
 end

@@ -137,8 +137,7 @@ function request.prepare(run)
   run.one_by_one = params.parallel_tool_calls == false
   run.ask = { model = model, params = params, instructions = instructions_of(run) }
   return {   -- what is nil comes later: the table need not grow for it
-    number = number, usage = nil, message = nil, model = nil, id = nil, finish_reason = nil, reasoning = nil,
-    results = nil, seconds = nil, cut = nil,
+    number = number, usage = nil, message = nil, model = nil, id = nil, finish_reason = nil, results = nil, seconds = nil,
   }
 end
 
