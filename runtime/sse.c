@@ -9,6 +9,7 @@
 
 #include "err.h"
 #include "json.h"
+#include "span.h"
 
 #include <string.h>
 
@@ -88,19 +89,18 @@ static int end_event(struct rl_sse *sse)
 static const char done_mark[] = "[DONE]";
 
 
-static bool is_done_mark(const char *text, size_t len)
-{
-    size_t mark_len = sizeof(done_mark) - 1;
-    return len >= mark_len && memcmp(text, done_mark, mark_len) == 0;
-}
-
-
-/* Does this data line look like the first one of an event? The mark may be cut off by the end. */
+/* Does this data line look like the first one of an event? The mark may be cut off by the end, and
+ * stand in quotes. */
 static bool starts_event(const char *value, size_t len)
 {
     size_t mark_len = sizeof(done_mark) - 1;
-    return len > 0 && (value[0] == '{' || value[0] == ':' ||
-                       memcmp(value, done_mark, len < mark_len ? len : mark_len) == 0);
+    struct rl_span text = rl_span_trim(value, len);
+    if (rl_span_starts(text, "{") || rl_span_starts(text, ":") || rl_span_is(text, "null"))
+        return true;
+    if (rl_span_starts(text, "\""))
+        text = (struct rl_span){text.at + 1, text.len - 1};
+    return text.len > 0 &&
+           memcmp(text.at, done_mark, text.len < mark_len ? text.len : mark_len) == 0;
 }
 
 
@@ -111,16 +111,13 @@ static bool starts_event(const char *value, size_t len)
 static bool is_whole(struct rl_sse *sse)
 {
     enum { SHORT = 64 };
-    const char *data = sse->data.data;
-    size_t len = sse->data.len;
-    while (len > 0 && strchr(" \t\n\r", data[len - 1]) != NULL)
-        len--;
-    if (len == 0 || data[0] == ':' || is_done_mark(data, len))
+    struct rl_span data = rl_span_trim(sse->data.data, sse->data.len);
+    if (data.len == 0 || data.at[0] == ':' || rl_span_starts(data, done_mark))
         return true;
-    bool ends = data[len - 1] == '}' || data[len - 1] == ']';
-    if (sse->is_hopeless || (len > SHORT && !ends))
+    bool ends = data.at[data.len - 1] == '}' || data.at[data.len - 1] == ']';
+    if (sse->is_hopeless || (data.len > SHORT && !ends))
         return false;
-    if (rl_json_is_complete(data, len))
+    if (rl_json_is_complete(data.at, data.len))
         return true;
     sse->is_hopeless = ends;
     return false;

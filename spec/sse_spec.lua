@@ -177,6 +177,15 @@ describe("core.sse", function()
         events_of 'data: : keep-alive\ndata: {"a":1}\ndata: : x\ndata: [DONE]\n')
       assert.same({ "message|", 'message|{"a":1}' }, events_of 'data:\ndata: {"a":1}\n\n')
       assert.same({ "message|null", 'message|{"a":1}' }, events_of 'data: null\ndata: {"a":1}\n\n')
+      assert.same({ 'message|{"a":1}', "message|null", 'message|{"b":2}' }, events_of 'data: {"a":1}\ndata: null\ndata: {"b":2}\n')
+    end)
+
+    it("may stand behind more than one blank, and the mark in quotes", function()
+      assert.same({ 'message| {"a":1}', 'message|\t{"b":2}', "message| [DONE]" },
+        events_of 'data:  {"a":1}\ndata: \t{"b":2}\ndata:  [DONE]\n')
+      assert.same({ 'message|{"a":1}', 'message|"[DONE]"', 'message|{"b":2}' },
+        events_of 'data: {"a":1}\ndata: "[DONE]"\ndata: {"b":2}\n')
+      assert.same({ "message| [DONE]", 'message|{"garbage' }, events_of 'data:  [DONE]\ndata: {"garbage\n')
     end)
 
     it("have each their own name", function()
