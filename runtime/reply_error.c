@@ -28,10 +28,13 @@ static bool has_text(const cJSON *item)
 }
 
 
+/* A code as a number, or as text. */
 static bool is_failed_base(const cJSON *base)
 {
+    const cJSON *code = rl_json_get(base, "status_code");
     int64_t status;
-    return rl_json_integer(rl_json_get(base, "status_code"), &status) && status != 0;
+    return rl_json_integer(code, &status) ? status != 0
+                                          : has_text(code) && strcmp(rl_json_text(code), "0") != 0;
 }
 
 
@@ -60,9 +63,10 @@ static const char *const speakers[SPEAKERS] = {"error",     "errors", "error_mes
                                                "base_resp", "x_groq", "choices"};
 
 
-static bool has_items(const cJSON *item)
+/* Are these errors? Mostly a list, but some send a single one. */
+static bool has_errors(const cJSON *item)
 {
-    return cJSON_IsArray(item) && item->child != NULL;
+    return has_text(item) || ((cJSON_IsArray(item) || cJSON_IsObject(item)) && item->child != NULL);
 }
 
 
@@ -83,7 +87,7 @@ bool rl_reply_is_error(const cJSON *payload, bool is_named)
     rl_tree_pick(first_object(payload), speakers, SPEAKERS, said);
     const char *object = rl_json_text(said[OBJECT]);
     return is_named || cJSON_IsObject(said[ERROR]) || has_text(said[ERROR]) ||
-           has_items(said[ERRORS]) || has_text(said[ERROR_MESSAGE]) ||
+           has_errors(said[ERRORS]) || has_text(said[ERROR_MESSAGE]) ||
            (object != NULL && strcasecmp(object, "error") == 0) || is_failed_base(said[BASE]) ||
            has_text(rl_json_get(said[GROQ], "error")) || failed_choice(said[CHOICES]) != NULL;
 }
@@ -242,12 +246,14 @@ static void read_named(struct finding *found, const cJSON *object, const char *m
 }
 
 
+/* The first of several errors, or the only one. */
 static void read_first_of(struct finding *found, const cJSON *errors)
 {
-    if (cJSON_IsObject(errors->child))
-        read_error(found, errors->child);
+    const cJSON *first = cJSON_IsArray(errors) ? errors->child : errors;
+    if (cJSON_IsObject(first))
+        read_error(found, first);
     else
-        say_message(found, errors->child);
+        say_message(found, first);
 }
 
 
@@ -272,7 +278,7 @@ static void read_payload(struct finding *found, const cJSON *payload)
             found->type = rl_json_get(said[ERROR], "status"); /* Gemini */
     } else if (has_text(said[ERROR])) {
         read_named(found, payload, "error", "type", "code");
-    } else if (has_items(said[ERRORS])) {
+    } else if (has_errors(said[ERRORS])) {
         read_first_of(found, said[ERRORS]);
     } else if (is_failed_base(said[BASE])) {
         read_named(found, said[BASE], "status_msg", "", "status_code");
@@ -285,6 +291,10 @@ static void read_payload(struct finding *found, const cJSON *payload)
     } else {
         read_error(found, payload);
     }
+    if (!found->has_message) /* it may stand beside the error */
+        say_message(found, rl_json_get(payload, "message"));
+    if (!found->has_message)
+        say_message(found, said[ERRORS]);
 }
 
 

@@ -71,6 +71,11 @@ describe("an error body", function()
     assert.same({ "x", "-", "1008", "-" }, parts(failed { base_resp = { status_code = 1008, status_msg = "x" } }))
   end)
 
+  it("may list what is wrong with each field", function()
+    assert.equal("The data was invalid.", failed({ message = "The data was invalid.", errors = { model = list { "required" } } }).message)
+    assert.equal('{"model":["required"]}', failed({ errors = { model = list { "required" } } }).message)
+  end)
+
   it("may stand in a list", function()
     assert.same({ "x", "S", "400", "-" }, parts(failed(list { { error = { message = "x", code = 400, status = "S" } } })))
     assert.same({ "x", "-", "-", "-" }, parts(failed(list { null, 1, { message = "x" } })))
@@ -231,6 +236,10 @@ describe("an error inside a reply", function()
     { '{"object":"Error","message":"x"}', { "x", "-", "-", "-" } },
     { '{"error_message":"x","error_type":"t"}', { "x", "t", "-", "-" } },
     { '{"errors":[{"message":"x","code":7}]}', { "x", "-", "7", "-" } },
+    { '{"errors":{"message":"x","code":"c"}}', { "x", "-", "c", "-" } },
+    { '{"errors":"x"}', { "x", "-", "-", "-" } },
+    { '{"error":{"code":"c"},"message":"x"}', { "x", "-", "c", "-" } },
+    { '{"base_resp":{"status_code":"1004","status_msg":"x"},"choices":null}', { "x", "-", "1004", "-" } },
     { '{"base_resp":{"status_code":1004,"status_msg":"x"},"choices":null}', { "x", "-", "1004", "-" } },
     { '{"type":"error","error":{"type":"overloaded_error","message":"x"}}', { "x", "overloaded_error", "-", "-" } },
     { '{"choices":[{"index":0,"delta":{},"error":{"message":"x","code":1}}]}', { "x", "-", "1", "-" } },
@@ -282,6 +291,7 @@ describe("an error inside a reply", function()
   it("is not what is null, empty or zero", function()
     for _, event in ipairs {
       '{"error":null,"choices":[{"delta":{"content":"x"}}]}', '{"base_resp":{"status_code":0,"status_msg":"success"}}',
+      '{"base_resp":{"status_code":"0","status_msg":""}}', '{"errors":[],"choices":[]}', '{"errors":{}}', '{"errors":""}',
       '{"choices":[{"delta":{},"error":null}]}' } do
       assert.equal(null, streamed(event).error, event)
     end
