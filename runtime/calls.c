@@ -65,8 +65,7 @@ static const char *text_member(const cJSON *object, const char *name)
 }
 
 
-/* Some gateways send the index as text. */
-static bool read_index(const cJSON *item, int64_t *index)
+bool rl_calls_index(const cJSON *item, int64_t *index)
 {
     if (rl_json_integer(item, index))
         return true;
@@ -87,13 +86,16 @@ static int read_piece(struct piece *piece, cJSON *element, struct rl_buf *scratc
         .element = element,
         .id = text_member(element, "id"),
         .type = text_member(element, "type"),
-        .is_custom = cJSON_IsObject(custom) && !cJSON_IsObject(function),
     };
-    piece->has_index = read_index(rl_json_get(element, "index"), &piece->index);
-    piece->body = piece->is_custom ? custom : cJSON_IsObject(function) ? function : element;
+    bool says_custom = cJSON_IsObject(custom) || strcmp(piece->type, "custom") == 0;
+    piece->is_custom = says_custom && !cJSON_IsObject(function);
+    piece->has_index = rl_calls_index(rl_json_get(element, "index"), &piece->index);
+    piece->body = cJSON_IsObject(function) ? function : cJSON_IsObject(custom) ? custom : element;
     piece->name = text_member(piece->body, "name");
-    const char *args = piece->is_custom ? "input" : "arguments";
-    return rl_calls_argument_text(rl_json_get(piece->body, args), scratch, &piece->args);
+    const cJSON *args = rl_json_get(piece->body, piece->is_custom ? "input" : "arguments");
+    if (args == NULL && piece->body == element)
+        args = rl_json_get(element, "input");
+    return rl_calls_argument_text(args, scratch, &piece->args);
 }
 
 

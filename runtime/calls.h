@@ -73,6 +73,9 @@ cJSON *rl_calls_build(struct rl_calls *calls);
  */
 int rl_calls_argument_text(const cJSON *item, struct rl_buf *scratch, struct rl_span *carried);
 
+/* The integer that <item> says. Some gateways send an index as text. */
+bool rl_calls_index(const cJSON *item, int64_t *index);
+
 /* Adds what <piece> says to <*name>: names come once, repeated, growing, or in two halves. */
 int rl_calls_add_name(cJSON **name, const char *piece, struct rl_room *room);
 

@@ -86,10 +86,10 @@ static const char *const view_names[VIEW] = {"delta", "message", "finish_reason"
                                              "index"};
 
 
-static bool is_known(const cJSON *member, cJSON *const *view)
+static bool is_known(const char *name)
 {
     for (int i = 0; i < VIEW; i++) {
-        if (member == view[i])
+        if (name[0] == view_names[i][0] && strcmp(name, view_names[i]) == 0)
             return true;
     }
     return false;
@@ -98,13 +98,13 @@ static bool is_known(const cJSON *member, cJSON *const *view)
 
 /* Content filter results, native reasons, whatever: the last one wins; of a body, the first one
  * stays as sent. */
-static int take_members(struct rl_choice *choice, cJSON *item, cJSON *const *view, bool is_body,
+static int take_members(struct rl_choice *choice, cJSON *item, bool is_body,
                         struct rl_gather *gather)
 {
     int rc = RL_OK;
     for (cJSON *next, *member = item->child; member != NULL && rc == RL_OK; member = next) {
         next = member->next;
-        if (is_known(member, view))
+        if (is_known(member->string))
             continue;
         cJSON_DetachItemViaPointer(item, member);
         bool stays = is_body && rl_json_get(choice->entry, member->string) == NULL;
@@ -141,7 +141,7 @@ int rl_choice_take(struct rl_choice *choice, cJSON *item, bool is_body, struct r
         rc = take_finish(choice, view[FINISH], gather);
     if (rc == RL_OK)
         rc = take_logprobs(choice, view[LOGPROBS], gather);
-    return rc != RL_OK ? rc : take_members(choice, item, view, is_body, gather);
+    return rc != RL_OK ? rc : take_members(choice, item, is_body, gather);
 }
 
 
@@ -153,8 +153,8 @@ bool rl_choice_only_adds_text(const struct rl_choice *choice, const cJSON *item)
         return false;
     cJSON_ArrayForEach(member, item)
     {
-        if (strcmp(member->string, "delta") == 0 && cJSON_IsObject(member))
-            deltas += rl_delta_only_adds_text(choice, member) ? 1 : 2;
+        if (strcmp(member->string, "delta") == 0)
+            deltas += cJSON_IsObject(member) && rl_delta_only_adds_text(choice, member) ? 1 : 2;
         else if (!cJSON_IsNull(member) &&
                  (strcmp(member->string, "index") != 0 || !cJSON_IsNumber(member)))
             return false;
@@ -189,7 +189,7 @@ static int finish_function(struct rl_choice *choice, struct rl_gather *gather)
 
 int rl_choice_finish(struct rl_choice *choice, struct rl_gather *gather)
 {
-    int rc = rl_delta_flush(choice, gather);
+    int rc = rl_delta_finish(choice, gather);
     if (rc == RL_OK)
         rc = rl_calls_finish(&choice->calls, &gather->ids, &gather->room);
     if (rc == RL_OK)

@@ -86,8 +86,9 @@ bool rl_delta_only_adds_text(const struct rl_choice *choice, const cJSON *delta)
 /* The text that counts as the reasoning of this choice, or NULL. */
 const cJSON *rl_delta_reasoning(const struct rl_choice *choice);
 
-/* Tells the observer what is left to tell, half surrogates too. */
-int rl_delta_flush(struct rl_choice *choice, struct rl_gather *gather);
+/* Nothing more comes: tells the observer what is left to tell, half surrogates too. Returns as
+ * rl_delta_take. */
+int rl_delta_finish(struct rl_choice *choice, struct rl_gather *gather);
 
 /* The reply has ended: calls, audio and texts get their final form. */
 int rl_choice_finish(struct rl_choice *choice, struct rl_gather *gather);

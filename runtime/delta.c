@@ -90,12 +90,6 @@ static int tell_all(struct rl_choice *choice, bool all, struct rl_gather *gather
 }
 
 
-int rl_delta_flush(struct rl_choice *choice, struct rl_gather *gather)
-{
-    return tell_all(choice, true, gather);
-}
-
-
 static int append(struct rl_choice *choice, cJSON **text, const char *carried, size_t len,
                   struct rl_gather *gather)
 {
@@ -321,6 +315,27 @@ static int take_details(struct rl_choice *choice, const cJSON *details, struct r
 }
 
 
+/* Details that were told alternately say what they say one after the other. */
+static int order_details(struct rl_choice *choice, struct rl_gather *gather)
+{
+    const cJSON *details = rl_json_get(choice->message, "reasoning_details");
+    if (choice->details == NULL || details == NULL)
+        return RL_OK;
+    gather->room.bytes += rl_text_len(choice->details); /* the same bytes once more */
+    gather->room.nodes++;
+    cJSON_Delete(choice->details);
+    choice->details = NULL;
+    return take_details(choice, details, gather);
+}
+
+
+int rl_delta_finish(struct rl_choice *choice, struct rl_gather *gather)
+{
+    int rc = tell_all(choice, true, gather);
+    return rc != RL_OK ? rc : order_details(choice, gather);
+}
+
+
 static bool is_reasoning(const char *name)
 {
     for (int i = 0; i < NAMED_SOURCES; i++) {
@@ -374,6 +389,20 @@ static int keep_as_sent(struct rl_choice *choice, cJSON *message, cJSON *member,
 }
 
 
+/* Does a later member of the same name count in place of this one? Asked only of those that would
+ * be joined. */
+static bool is_overridden(const cJSON *member, taker *take)
+{
+    if (take == NULL && !is_reasoning(member->string))
+        return false;
+    for (const cJSON *later = member->next; later != NULL; later = later->next) {
+        if (later->string[0] == member->string[0] && strcmp(later->string, member->string) == 0)
+            return true;
+    }
+    return false;
+}
+
+
 int rl_delta_take(struct rl_choice *choice, cJSON *delta, bool is_whole, struct rl_gather *gather)
 {
     int rc = RL_OK;
@@ -381,6 +410,8 @@ int rl_delta_take(struct rl_choice *choice, cJSON *delta, bool is_whole, struct 
     for (cJSON *next, *member = delta->child; member != NULL && rc == RL_OK; member = next) {
         next = member->next;
         taker *take = taker_of(member->string);
+        if (is_overridden(member, take))
+            continue;
         if (is_whole && stands_as_sent(choice, member, take))
             rc = keep_as_sent(choice, delta, member, gather);
         else if (take != NULL)
@@ -399,8 +430,8 @@ bool rl_delta_only_adds_text(const struct rl_choice *choice, const cJSON *delta)
     cJSON_ArrayForEach(member, delta)
     {
         const char *text = rl_json_text(member);
-        if (text != NULL && strcmp(member->string, "content") == 0)
-            texts++;
+        if (strcmp(member->string, "content") == 0)
+            texts += text != NULL ? 1 : 2; /* one of two counts, whatever they are */
         else if (!cJSON_IsNull(member) && (text == NULL || strcmp(member->string, "role") != 0 ||
                                            strcmp(text, rl_text_of(choice->role)) != 0))
             return false;

@@ -60,14 +60,14 @@ static int find_choice(struct rl_response *response, int64_t index, struct rl_ch
 static int64_t own_index(const cJSON *item)
 {
     int64_t index;
-    return rl_json_integer(rl_json_get(item, "index"), &index) ? index : 0;
+    return rl_calls_index(rl_json_get(item, "index"), &index) ? index : 0;
 }
 
 
 static bool has_index(const cJSON *item)
 {
     int64_t index;
-    return rl_json_integer(rl_json_get(item, "index"), &index);
+    return rl_calls_index(rl_json_get(item, "index"), &index);
 }
 
 
@@ -205,16 +205,29 @@ static bool counts(const cJSON *member, const cJSON *old, bool is_chunk)
 }
 
 
+/* Does <old>, from an earlier one of several documents, say nothing where <member> may? */
+static bool is_void(const cJSON *old, const char *name)
+{
+    double created;
+    if (strcmp(name, "id") == 0 || strcmp(name, "model") == 0)
+        return !is_text(old);
+    return strcmp(name, "created") == 0 && (!rl_json_double(old, &created) || created == 0);
+}
+
+
 /* A body stands as sent; only its choices are made anew. */
 static int keep_body(struct rl_response *response, cJSON *chunk)
 {
     int rc = RL_OK;
     for (cJSON *next, *member = chunk->child; member != NULL && rc == RL_OK; member = next) {
         next = member->next;
+        const cJSON *old = rl_json_get(response->root, member->string);
         if (strcmp(member->string, "choices") == 0 ||
-            rl_json_get(response->root, member->string) != NULL)
+            (old != NULL && !is_void(old, member->string)))
             continue;
-        rc = rl_extras_keep(response->root, cJSON_DetachItemViaPointer(chunk, member));
+        cJSON_DetachItemViaPointer(chunk, member);
+        rc = old == NULL ? rl_extras_keep(response->root, member)
+                         : rl_extras_set(response->root, member, &response->gather.room);
     }
     return rc;
 }
@@ -238,6 +251,7 @@ static bool is_ours(cJSON *const *view)
 {
     const char *object = rl_json_text(view[OBJECT]);
     return view[CHOICES] != NULL || cJSON_IsObject(view[USAGE]) ||
+           cJSON_IsObject(rl_json_get(view[GROQ], "usage")) ||
            (object != NULL && strncmp(object, "chat.", 5) == 0);
 }
 
@@ -263,9 +277,10 @@ static cJSON *as_chunk(const cJSON *body)
 }
 
 
-static int show(const struct rl_gather *gather, const cJSON *chunk, bool is_body)
+static int show(const struct rl_gather *gather, const cJSON *chunk, cJSON *const *view,
+                bool is_body)
 {
-    if (gather->on_chunk == NULL || !cJSON_IsArray(rl_json_get(chunk, "choices")))
+    if (gather->on_chunk == NULL || !cJSON_IsArray(view[CHOICES]))
         return RL_OK;
     if (!is_body)
         return gather->on_chunk(gather->owner, chunk);
@@ -324,7 +339,7 @@ int rl_response_take(struct rl_response *response, cJSON *chunk, bool is_body)
     rl_tree_pick(chunk, view_names, VIEW, view);
     if (!is_ours(view))
         return RL_OK;
-    int rc = show(&response->gather, chunk, is_body);
+    int rc = show(&response->gather, chunk, view, is_body);
     if (rc != RL_OK)
         return rc;
     if (response->root == NULL) {
@@ -358,8 +373,8 @@ static bool only_adds_text(const struct rl_response *response, const cJSON *chun
         return false;
     cJSON_ArrayForEach(member, chunk)
     {
-        bool is_list = strcmp(member->string, "choices") == 0 && cJSON_IsArray(member);
-        if (is_list && item == NULL && cJSON_GetArraySize(member) == 1)
+        bool is_list = strcmp(member->string, "choices") == 0;
+        if (is_list && item == NULL && cJSON_IsArray(member) && cJSON_GetArraySize(member) == 1)
             item = member->child;
         else if (is_list || !is_mute(response, member))
             return false;

@@ -32,7 +32,7 @@ void rl_tree_pick(const cJSON *object, const char *const *names, size_t count, c
          member = member->next) {
         const char *name = member->string;
         for (size_t i = 0; i < count; i++) {
-            if (names[i][0] == name[0] && found[i] == NULL && strcmp(names[i], name) == 0)
+            if (names[i][0] == name[0] && strcmp(names[i], name) == 0)
                 found[i] = member;
         }
     }

@@ -11,8 +11,9 @@
  * now. */
 bool rl_tree_put(cJSON *object, const char *name, cJSON *item);
 
-/* Looks for several members in one pass: <found>[i] gets the first one named <names>[i], or NULL.
- * <object> may be NULL or no object. */
+/* Looks for several members in one pass: <found>[i] gets the last one named <names>[i], or NULL:
+ * of a name that stands there twice, every JSON reader takes the last. <object> may be NULL or no
+ * object. */
 void rl_tree_pick(const cJSON *object, const char *const *names, size_t count, cJSON **found);
 
 #endif

@@ -170,6 +170,17 @@ describe("chunks that repeat the one before them", function()
     assert.equal("cde", choices[2].message.content)
   end))
 
+  it("are told from those that name a member twice", async(function()
+    for _, form in ipairs {
+      '{"choices":[{"index":0,"delta":{"content":"%s","content":null}}]}',
+      '{"choices":[{"index":0,"delta":{"content":"%s"},"delta":null}]}',
+      '{"choices":[{"index":0,"delta":{"content":"%s"}}],"choices":null}',
+      '{"choices":[{"index":0,"delta":{"content":"%s"},"delta":[1]}]}',
+    } do
+      assert.equal("", content_of(form, { "a", "b", "c" }))
+    end
+  end))
+
   it("do not come after the end, nor under another name", async(function()
     local piece = event '{"choices":[{"index":0,"delta":{"content":"x"}}]}'
     both(FIRST .. piece .. piece .. LAST .. piece .. piece)

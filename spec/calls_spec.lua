@@ -338,6 +338,15 @@ describe("tool calls", function()
       assert.same({ id = "b", type = "custom", custom = { name = "empty", input = "" } }, message.tool_calls[2])
     end)
 
+    it("of custom tools may have name and input beside it", function()
+      local message = wire.message({
+        chunk { tool_calls = list { { index = 0, id = "a", type = "custom", name = "sql", input = "SELECT" } } },
+        chunk { tool_calls = list { { index = 0, input = " 1" } } },
+        chunk(nil, "tool_calls"),
+      })
+      assert.same({ { id = "a", type = "custom", custom = { name = "sql", input = "SELECT 1" } } }, message.tool_calls)
+    end)
+
     it("of custom tools default to custom", function()
       assert.equal("custom", first({ index = 0, id = "a", custom = { name = "f", input = "x" } }).type)
     end)

@@ -211,6 +211,12 @@ describe("reasoning", function()
     assert.same({ { text = "ab", index = 0 } }, got.reasoning_details)
   end)
 
+  it("details say item by item what they say, however their pieces alternate", function()
+    local function piece(index, text) return chunk { reasoning_details = list { { type = "reasoning.text", index = index, text = text } } } end
+    local got = wire.decode { piece(0, "a"), piece(1, "x"), piece(0, "b"), piece(1, "y"), chunk({}, "stop") }
+    assert.equal("abxy", got.choices[1].reasoning_text)
+  end)
+
   it("details without an index are appended", function()
     local got = message({ reasoning_details = list { { text = "a" } } }, { reasoning_details = list { { text = "b" } } })
     assert.same({ { text = "a" }, { text = "b" } }, got.reasoning_details)
@@ -359,6 +365,7 @@ describe("usage", function()
   it("is found in a chunk without choices", function()
     assert.same({ t = 1 }, usage { choices = null, usage = { t = 1 } })
     assert.same({ t = 1 }, usage { choices = list {}, usage = { t = 1 } })
+    assert.same({ t = 1 }, wire.decode({ STOP, '{"x_groq":{"id":"r","usage":{"t":1}}}' }).usage)
   end)
 
   it("keeps what it says: nulls, fractions, big numbers", function()
@@ -415,6 +422,11 @@ describe("choices", function()
     local got = wire.decode { '{"choices":[{"delta":{"content":"a"}}]}', '{"choices":[{"index":null,"delta":{"content":"b"}}]}' }
     assert.equal(1, #got.choices)
     assert.equal("ab", got.choices[1].message.content)
+  end)
+
+  it("may have their index as text", function()
+    local got = wire.decode({ '{"choices":[{"index":"1","delta":{"content":"b"}},{"index":"0","delta":{"content":"a"}}]}' }, { n = 2 })
+    assert.same({ "a", "b" }, { got.choices[1].message.content, got.choices[2].message.content })
   end)
 
   it("that are no objects are skipped", function()
@@ -578,6 +590,16 @@ describe("events that are no chunks", function()
     assert.equal(500, utf8.len(got.error.message))
   end)
 
+  it("that name a member twice mean the last one", function()
+    local got = wire.decode {
+      '{"choices":[{"delta":{"content":"x","role":"user","content":"a","reasoning":"y","role":"assistant","reasoning":"r"}}]}',
+      '{"choices":[],"choices":[{"delta":{"content":"x"},"delta":{"content":"b","content":null},"finish_reason":null,"finish_reason":"stop"}]}' }
+    assert.same({ index = 0, finish_reason = "stop", effective_finish_reason = "stop", reasoning_text = "r",
+      message = { role = "assistant", content = "a", reasoning = "r" } }, got.choices[1])
+    got = core.decode '{"choices":[{"index":0,"message":{"content":"x","content":"a","tool_calls":[],"tool_calls":null},"finish_reason":"stop"}]}'
+    assert.equal("a", got.choices[1].message.content)
+  end)
+
   it("may be lists of chunks", function()
     local both = core.json_encode(list { chunk { content = "a" }, chunk({ content = "b" }, "stop") })
     local got = wire.decode { both }
@@ -643,6 +665,15 @@ describe("a plain body", function()
     local lines = core.json_encode(chunk { content = "a" }) .. "\n" .. core.json_encode(chunk({ content = "b" }, "stop")) .. "\n"
     assert.equal("ab", core.decode(lines).choices[1].message.content)
     assert.equal("incomplete_stream", core.decode(core.json_encode(chunk { content = "a" }) .. "\n").error.kind)
+  end)
+
+  it("line by line says who answers where it first does", function()
+    local first = '{"id":"","model":"","created":0,"choices":[],"prompt_filter_results":[]}'
+    local second, third = core.json_encode(chunk { content = "a" }), core.json_encode(chunk({ content = "b" }, "stop", { id = "c2" }))
+    for _, text in ipairs { table.concat({ first, second, third }, "\n"), ("[%s,%s,%s]"):format(first, second, third) } do
+      local got = core.decode(text)
+      assert.same({ "c1", "m", 1764000000 }, { got.id, got.model, got.created })
+    end
   end)
 
   it("may use delta for message", function()

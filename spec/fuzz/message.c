@@ -9,6 +9,7 @@
 #include "cuts.h"
 #include "err.h"
 #include "json.h"
+#include "tree.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,8 +39,11 @@ static int on_delta(void *owner, enum rl_delta_kind kind, int64_t choice, const 
 
 static int on_chunk(void *owner, const cJSON *chunk)
 {
+    static const char *const names[] = {"choices"};
+    cJSON *choices;
     (void)owner;
-    if (!cJSON_IsArray(rl_json_get(chunk, "choices")))
+    rl_tree_pick(chunk, names, 1, &choices);
+    if (!cJSON_IsArray(choices))
         abort();
     return 0;
 }
