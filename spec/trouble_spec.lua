@@ -9,9 +9,11 @@ local trouble = require "rille.chat.trouble"
 --- fixture → code of the failure, may it be tried again?
 local EXPECTED <const> = {
   body_empty_200 = { "bad_response", true },
+  body_errors_object_200 = { "server_error", true },
   body_html_200 = { "bad_response", false },
   body_llamacpp_exceed_context_200 = { "context_length", false },
   body_minimax_base_resp = { "quota", false },
+  body_minimax_base_resp_text = { "rate_limit", true },
   body_minimax_type_error = { "invalid_request", false },
   body_no_choices = { "bad_response", true },
   body_openrouter_choice_error = { "rate_limit", true },
@@ -153,6 +155,33 @@ describe("rille.chat.trouble", function()
     assert.equal("the answer broke off before its end", of({ kind = "incomplete_stream" }).message)
     assert.equal("HTTP 429 Too Many Requests; from http://h/api", of({ kind = "http_error", status = 429 }).message)
     assert.equal("strange", of({ kind = "strange" }).message)
+    assert.equal("the server ended the answer with an error, and says nothing of it", of({ kind = "stream_error" }).message)
+  end)
+
+  it("knows a transcript that is too long by what servers say of it", function()
+    for _, message in ipairs {
+      "This model's maximum context length is 8192 tokens.", "the request exceeds the available context size, try increasing it",
+      "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).",
+      "This model's maximum prompt length is 131072 but the request contains 140000 tokens.",
+      "Input is too long for requested model.", "Invalid request: Your request exceeded model token limit: 8192",
+      "Please reduce the length of the messages or completion.", "prompt too long; exceeded max context length by 3 tokens",
+      "Trying to keep the first 9000 tokens when context the overflows. However, the model is loaded with 4096 tokens",
+    } do
+      assert.equal("context_length", of({ kind = "http_error", status = 400, message = message }).code, message)
+      assert.equal("context_length", of({ kind = "stream_error", message = message }).code, message)
+    end
+    local busy = "Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 40000."
+    assert.equal("rate_limit", of({ kind = "http_error", status = 429, message = busy }).code)
+  end)
+
+  it("reads the message where an error inside a reply says nothing else", function()
+    for message, code in pairs {
+      ["rate limit exceeded(RPM)"] = "rate_limit", ["Too Many Requests"] = "rate_limit", ["invalid api key"] = "authentication",
+      ["login fail: Please carry the API secret key"] = "authentication", ["llama runner process has terminated"] = "server_error",
+    } do
+      assert.equal(code, of({ kind = "stream_error", code = "1002", message = message }).code, message)
+    end
+    assert.equal("server_error", of({ kind = "stream_error", code = "502", message = "rate limit" }).code)
   end)
 
   it("names the base URL where a web page answered", function()

@@ -36,7 +36,13 @@ local BY_MESSAGE <const> = {
   { "context size has been exceeded", "context_length" },
   { "available context size", "context_length" }, { "context window", "context_length" },
   { "context length exceeded", "context_length" }, { "prompt is too long", "context_length" },
-  { "context overflow", "context_length" }, { "api key not valid", "authentication" },
+  { "context overflow", "context_length" }, { "max context length", "context_length" },
+  { "maximum prompt length", "context_length" }, { "input is too long", "context_length" },
+  { "exceeds the maximum number of tokens", "context_length" },
+  { "exceeded model token limit", "context_length" },
+  { "reduce the length of the messages", "context_length" },
+  { "when context the overflows", "context_length" },   -- LM Studio writes it so
+  { "api key not valid", "authentication" },
   { "exceeded your current quota", "quota" }, { "credit balance is too low", "quota" },
   { "insufficient balance", "quota" }, { "insufficient credits", "quota" },
 }
@@ -49,12 +55,19 @@ local IN_STREAM <const> = {
   { "invalid_request", "invalid_request" }, { "bad_request", "invalid_request" },
   { "tool_use_failed", "invalid_request" },
 }
+--- … or where only the message does: MiniMax numbers its errors itself, others send a string.
+local IN_STREAM_MESSAGE <const> = {
+  { "rate limit", "rate_limit" }, { "too many requests", "rate_limit" },
+  { "invalid api key", "authentication" }, { "incorrect api key", "authentication" },
+  { "login fail", "authentication" },
+}
 --- What to say where the server said nothing.
 local KIND_TEXT <const> = {
   empty_response = "the response holds no answer",
   incomplete_stream = "the answer broke off before its end",
   bad_chunk = "a part of the stream cannot be read",
   bad_body = "the response is not JSON",
+  stream_error = "the server ended the answer with an error, and says nothing of it",
 }
 local STATUS_TEXT <const> = {
   [400] = "Bad Request", [401] = "Unauthorized", [402] = "Payment Required", [403] = "Forbidden",
@@ -91,7 +104,7 @@ local function code_of(reply)
   if reply.kind == "http_error" then return from_status(reply.status) end
   local upstream = math.tointeger(tonumber(reply.code))
   if upstream and upstream >= 400 and upstream < 600 then return from_status(upstream) end
-  return look_up(IN_STREAM, words) or "server_error"
+  return look_up(IN_STREAM, words) or look_up(IN_STREAM_MESSAGE, message) or "server_error"
 end
 
 
