@@ -21,6 +21,18 @@ static bool says_something(const cJSON *item)
 }
 
 
+/* Members of a message that say something only as an object or a list. */
+static bool is_structured(const char *name)
+{
+    static const char *const names[] = {"tool_calls", "function_call", "audio"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+
 /* Does this member of a message stand for absence? */
 static bool is_nothing(const cJSON *member)
 {
@@ -28,6 +40,8 @@ static bool is_nothing(const cJSON *member)
         return false;
     if (strcmp(member->string, "refusal") == 0)
         return !says_something(member);
+    if (is_structured(member->string) && cJSON_IsFalse(member))
+        return true;
     return cJSON_IsNull(member) || (cJSON_IsArray(member) && member->child == NULL);
 }
 

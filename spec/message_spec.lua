@@ -212,7 +212,9 @@ describe("reasoning", function()
   end)
 
   it("details say item by item what they say, however their pieces alternate", function()
-    local function piece(index, text) return chunk { reasoning_details = list { { type = "reasoning.text", index = index, text = text } } } end
+    local function piece(index, text)
+      return chunk { reasoning_details = list { { type = "reasoning.text", index = index, text = text } } }
+    end
     local got = wire.decode { piece(0, "a"), piece(1, "x"), piece(0, "b"), piece(1, "y"), chunk({}, "stop") }
     assert.equal("abxy", got.choices[1].reasoning_text)
   end)
@@ -593,10 +595,12 @@ describe("events that are no chunks", function()
   it("that name a member twice mean the last one", function()
     local got = wire.decode {
       '{"choices":[{"delta":{"content":"x","role":"user","content":"a","reasoning":"y","role":"assistant","reasoning":"r"}}]}',
-      '{"choices":[],"choices":[{"delta":{"content":"x"},"delta":{"content":"b","content":null},"finish_reason":null,"finish_reason":"stop"}]}' }
+      '{"choices":[],"choices":[{"delta":{"content":"x"},"delta":{"content":"b","content":null},'
+        .. '"finish_reason":null,"finish_reason":"stop"}]}' }
     assert.same({ index = 0, finish_reason = "stop", effective_finish_reason = "stop", reasoning_text = "r",
       message = { role = "assistant", content = "a", reasoning = "r" } }, got.choices[1])
-    got = core.decode '{"choices":[{"index":0,"message":{"content":"x","content":"a","tool_calls":[],"tool_calls":null},"finish_reason":"stop"}]}'
+    got = core.decode('{"choices":[{"index":0,"message":{"content":"x","content":"a","tool_calls":[],"tool_calls":null},'
+      .. '"finish_reason":"stop"}]}')
     assert.equal("a", got.choices[1].message.content)
   end)
 
@@ -685,6 +689,8 @@ describe("a plain body", function()
     local got = core.decode(wire.body({ role = "assistant", content = "Hi", refusal = null, annotations = list {}, audio = null,
       tool_calls = list {}, function_call = null, extra = 1 }, "stop"))
     assert.same({ role = "assistant", content = "Hi", extra = 1 }, got.choices[1].message)
+    got = core.decode(wire.body({ content = "Hi", refusal = false, tool_calls = false, function_call = false, audio = false }, "stop"))
+    assert.same({ role = "assistant", content = "Hi" }, got.choices[1].message)
   end)
 
   it("counts positions where the index is missing", function()
