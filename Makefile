@@ -89,7 +89,8 @@ asan: deps  ## every spec under the address and undefined behaviour sanitizers
 	  UBSAN_OPTIONS=print_stacktrace=1 RILLE_HOST_FLAGS="$(SANITIZE)" RILLE_PROPERTY_RUNS=500'
 
 gc: deps  ## every spec with an aggressive collector
-	@RILLE_GC=aggressive $(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory -s all
+	@RILLE_GC=aggressive $(STOCK) spec/support/each.lua $(SPEC)
 
 fuzz: deps  ## feed the parsers random bytes for a while (libFuzzer)
 	@$(MAKE) --no-print-directory -f spec/fuzz/Makefile
