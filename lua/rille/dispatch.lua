@@ -69,7 +69,6 @@ end
 
 --- Neighbours that may run beside each other form a group; a sequential tool is a group of its own.
 local function groups_of(run, records)
-  if not records[2] then return { { records[1], next = 1 } } end
   local groups, open = {}, nil
   for _, record in ipairs(records) do
     if run.one_by_one or record.tool and record.tool.sequential then
@@ -116,7 +115,7 @@ end
 
 local function run_group(run, group)
   local others = math.min(#group, run.limits.concurrency) - 1
-  if others == 0 then return lane(run, group) end
+  if others < 1 then return lane(run, group) end
   local lanes = {}
   for i = 1, others do
     lanes[i] = core.spawn(lane, run, group)
@@ -165,7 +164,11 @@ function dispatch.calls(run, message)
   local records = calls.read(message, run.tools)
   run.records = records
   for _, record in ipairs(records) do lookup.find(run, record) end
-  for _, group in ipairs(groups_of(run, records)) do run_group(run, group) end
+  if records[2] then
+    for _, group in ipairs(groups_of(run, records)) do run_group(run, group) end
+  else
+    lane(run, { records[1], next = 1 })
+  end
   if not run.stopping then watch_repeats(run, records) end
   return collect(run, records)
 end

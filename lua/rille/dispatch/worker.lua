@@ -31,7 +31,7 @@ end
 
 
 local function keep(outcome, ok, value, reason)
-  outcome.ended, outcome.ok, outcome.value, outcome.reason = true, ok, value, reason
+  outcome.ok, outcome.value, outcome.reason = ok, value, reason
 end
 
 
@@ -69,7 +69,7 @@ end
 --- What the tool left behind, as content.
 local function read(record, outcome)
   local value, reason, most = outcome.value, outcome.reason, record.tool.max_result_bytes or 65536
-  if not outcome.ended then return "Error: the tool was stopped", false end
+  if outcome.ok == nil then return "Error: the tool was stopped", false end
   if outcome.ok then return result.encode(value, reason, reason ~= nil and 2 or 1, most) end
   log_crash(record.name, value)
   return result.cap(result.crash(value), most), false
@@ -96,7 +96,7 @@ end
 ---@return rille.Failure? stop    the failure that ended the wait: the run stops
 function worker.run(run, record)
   local seconds, late = clock.of_tool(run, record.tool)
-  local outcome = { begun = nil, ended = nil, ok = nil, value = nil, reason = nil }
+  local outcome = { begun = nil, ok = nil, value = nil, reason = nil }
   local task = core.spawn(work, record, late, outcome)
   local waited, timed_out = pcall(await_end, record, task, seconds, late)
   if not waited then
