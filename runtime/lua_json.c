@@ -166,6 +166,17 @@ static void push_number(lua_State *L, const cJSON *item)
 }
 
 
+/* Text, or a number that is carried as such. */
+static void push_string(lua_State *L, const cJSON *item)
+{
+    const char *text = rl_json_text(item);
+    if (text != NULL)
+        rl_lua_push_carried(L, text);
+    else
+        push_number(L, item);
+}
+
+
 static int count_children(const cJSON *item)
 {
     int count = 0;
@@ -202,21 +213,19 @@ static void push_object(lua_State *L, const cJSON *object, bool nulls)
 int rl_lua_push_json(lua_State *L, const cJSON *item, bool nulls)
 {
     luaL_checkstack(L, 6, "JSON nested too deep");
-    const char *text = rl_json_text(item);
-    if (text != NULL)
-        rl_lua_push_carried(L, text);
-    else if (rl_json_is_number(item))
-        push_number(L, item);
-    else if (cJSON_IsObject(item))
-        push_object(L, item, nulls);
-    else if (cJSON_IsArray(item))
-        push_array(L, item, nulls);
-    else if (cJSON_IsBool(item))
-        lua_pushboolean(L, cJSON_IsTrue(item));
-    else if (nulls)
-        lua_pushlightuserdata(L, NULL);
-    else
-        lua_pushnil(L);
+    switch (item != NULL ? item->type & 0xFF : cJSON_NULL) {
+    case cJSON_String: push_string(L, item); break;
+    case cJSON_Number: push_number(L, item); break;
+    case cJSON_Object: push_object(L, item, nulls); break;
+    case cJSON_Array: push_array(L, item, nulls); break;
+    case cJSON_True:
+    case cJSON_False: lua_pushboolean(L, cJSON_IsTrue(item)); break;
+    default:
+        if (nulls)
+            lua_pushlightuserdata(L, NULL);
+        else
+            lua_pushnil(L);
+    }
     return 1;
 }
 
