@@ -28,6 +28,28 @@ describe("rille.agent", function()
       assert.matches("^spec/agent_spec.lua:%d+: rille.agent: params: n: ", raised(function() rille.agent { params = { n = 2 } } end))
     end)
 
+    it("do not take the parameters of requests, and say where those go", function()
+      assert.matches("^spec/agent_spec.lua:%d+: rille.agent: 'temperature' is a parameter of requests: params = { temperature = … }$",
+        raised(function() rille.agent { model = "m", temperature = 0 } end))
+      assert.matches("^spec/agent_spec.lua:%d+: agent:run: 'seed' is a parameter",
+        raised(function() agents.new({ S.text "hi" }):run("x", { seed = 1 }) end))
+    end)
+
+    it("name models by name or by script, alone or in a list", function()
+      for _, model in ipairs { {}, { 5 }, { "m", { model = "m" } }, { {} } } do
+        assert.matches("^spec/agent_spec.lua:%d+: rille.agent: model: a name, a script or a list of them expected$",
+          raised(function() rille.agent { model = model } end))
+        assert.matches("^spec/agent_spec.lua:%d+: agent:run: model: ",
+          raised(function() agents.new({ S.text "hi" }):run("x", { model = model }) end))
+      end
+      for _, model in ipairs { "m", S { "hi" }, { "m", S { "hi" } } } do rille.agent { model = model } end
+    end)
+
+    it("of a provider are checked there, too", function()
+      assert.matches("^spec/agent_spec.lua:%d+: provider: unknown option 'base_urll' %(did you mean 'base_url'%?%)$",
+        raised(function() rille.agent { model = "m", provider = { base_urll = "x" } } end))
+    end)
+
     it("of a run are checked there, too", function()
       local agent = agents.new { S.text "hi" }
       assert.matches("^spec/agent_spec.lua:%d+: agent:run: unknown option 'transcrpt' %(did you mean 'transcript'%?%)",

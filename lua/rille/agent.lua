@@ -15,6 +15,7 @@ local nested = require "rille.agent.nested"
 local options = require "rille.options"
 local output = require "rille.output"
 local prompts = require "rille.agent.prompt"
+local providers = require "rille.provider"
 local request = require "rille.agent.request"
 local runs = require "rille.run"
 local time = require "rille.time"
@@ -87,8 +88,40 @@ local run_types <const> = {
 }
 
 
+--- Parameters of requests that people look for among the options.
+local parameters <const> = {
+  "temperature", "top_p", "max_tokens", "max_completion_tokens", "reasoning_effort", "verbosity", "seed", "stop", "stream",
+  "tool_choice", "parallel_tool_calls", "response_format", "frequency_penalty", "presence_penalty", "logit_bias", "logprobs",
+  "metadata", "store", "user", "service_tier",
+}
+
+
+local function check_parameters(given, name, level)
+  for _, key in ipairs(type(given) == "table" and parameters or {}) do
+    if given[key] ~= nil then
+      error(("%s: '%s' is a parameter of requests: params = { %s = … }"):format(name, key, key), level + 1)
+    end
+  end
+end
+
+
+local function is_model(value)
+  return type(value) == "string" or type(value) == "table" and type(value.respond) == "function"
+end
+
+
+local function check_model(model, name, level)
+  if model == nil or is_model(model) then return end
+  for _, one in ipairs(model) do
+    if not is_model(one) then model = {} end
+  end
+  if #model == 0 then error(name .. ": model: a name, a script or a list of them expected", level + 1) end
+end
+
+
 --- What agents and runs have in common.
 local function check_shared(given, name, level)
+  check_model(given.model, name, level + 1)
   limits.check(given.limits, name .. ": limits", level + 1)
   options.check(given.on, events.handler_types, name .. ": on", level + 1)
   if not given.params then return end
@@ -109,8 +142,10 @@ end
 ---@param given table    see the manual; everything is optional but a model, which RILLE_MODEL may name
 ---@return rille.Agent
 function agent.new(given)
+  check_parameters(given, "rille.agent", 2)
   given = options.check(given, agent_types, "rille.agent")
   check_shared(given, "rille.agent", 2)
+  providers.check(given.provider, 2)
   options.check(given.guard, { input = "function", output = "function" }, "rille.agent: guard")
   local self = {}
   for name, value in pairs(given) do self[name] = value end
@@ -136,6 +171,7 @@ local function start(self, prompt, given, level, inner, turns)
   if given == nil then
     given = {}
   else
+    check_parameters(given, "agent:run", level + 1)
     options.check(given, run_types, "agent:run", level + 1)
     check_shared(given, "agent:run", level + 1)
   end
