@@ -155,8 +155,7 @@ static size_t read_body(void *owner, size_t at, char *to, size_t room)
 static void set_body(lua_State *L, struct handle *handle, struct rl_http_body *body)
 {
     enum { MAX_REQUEST = 1 << 30 }; /* bytes */
-    if (rl_chat_body_take(&handle->body, rl_check_transcript(L, MESSAGES)) != RL_OK)
-        luaL_error(L, "not enough memory for a request");
+    rl_chat_body_take(&handle->body, rl_check_transcript(L, MESSAGES));
     *body = (struct rl_http_body){.len = handle->body.len};
     if (body->len > MAX_REQUEST)
         luaL_error(L, "the request is larger than 1 GiB");

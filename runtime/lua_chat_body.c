@@ -45,18 +45,15 @@ static bool get_piece(const struct rl_chat_body *body, size_t i, struct piece *p
 }
 
 
-int rl_chat_body_take(struct rl_chat_body *body, const struct rl_transcript *messages)
+void rl_chat_body_take(struct rl_chat_body *body, const struct rl_transcript *messages)
 {
     const struct rl_chat_plan *plan = body->plan;
-    rl_transcript_init(&body->messages);
-    if (rl_transcript_clone(&body->messages, messages) != RL_OK)
-        return RL_ENOMEM;
+    rl_transcript_clone(&body->messages, messages);
     while (body->first < messages->count && message_piece(body, body->first).text.len == 0)
         body->first++;
     size_t size = rl_transcript_wire_size(&body->messages, plan->key.data);
     bool comma = size > 0 && body->opening.len > 0;
     body->len = plan->head.len + body->opening.len + comma + size + plan->tail.len + 2;
-    return RL_OK;
 }
 
 

@@ -20,9 +20,8 @@ struct rl_chat_body {
     size_t piece, offset;            /* how far it was read */
 };
 
-/* Takes a copy of the list of messages (not of the messages); plan and opening are there. Returns 0
- * or RL_ENOMEM. */
-int rl_chat_body_take(struct rl_chat_body *body, const struct rl_transcript *messages);
+/* Takes the messages as they are now; plan and opening are there. */
+void rl_chat_body_take(struct rl_chat_body *body, const struct rl_transcript *messages);
 
 void rl_chat_body_free(struct rl_chat_body *body);
 

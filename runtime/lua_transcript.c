@@ -108,7 +108,7 @@ static void push_message(lua_State *L, const struct rl_transcript *transcript, l
     size_t i = 0;
     cJSON **tree = rl_lua_push_tree(L);
     if (find_index(transcript, index, &i)) {
-        const struct rl_message_text *message = transcript->entries[i].message;
+        const struct rl_message_text *message = rl_transcript_message(transcript, i);
         *tree = rl_json_parse(message->text, message->len, &own_limits, 0, &err);
         if (*tree == NULL)
             luaL_error(L, "%s", err.message);
@@ -156,7 +156,7 @@ static int l_replace(lua_State *L)
     check_memory(L, message != NULL ? RL_OK : RL_ENOMEM);
     size_t i = 0; /* looked up again: collecting garbage may have shortened the transcript */
     if (find_index(transcript, lua_tointeger(L, 2), &i))
-        rl_transcript_replace(transcript, i, message);
+        check_memory(L, rl_transcript_replace(transcript, i, message));
     else
         rl_message_text_unref(message);
     lua_settop(L, 1);
@@ -171,7 +171,7 @@ static int l_truncate(lua_State *L)
     lua_Integer count = luaL_checkinteger(L, 2);
     luaL_argcheck(L, count >= 0, 2, "number of messages, 0 or more");
     if ((lua_Unsigned)count < transcript->count)
-        rl_transcript_truncate(transcript, (size_t)count);
+        check_memory(L, rl_transcript_truncate(transcript, (size_t)count));
     lua_settop(L, 1);
     return 1;
 }
@@ -181,7 +181,7 @@ static int l_truncate(lua_State *L)
 static int l_clone(lua_State *L)
 {
     struct rl_transcript *transcript = rl_check_transcript(L, 1);
-    check_memory(L, rl_transcript_clone(push_transcript(L), transcript));
+    rl_transcript_clone(push_transcript(L), transcript);
     return 1;
 }
 

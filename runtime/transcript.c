@@ -31,6 +31,7 @@ struct rl_message_text *rl_message_text_new(const char *text, size_t len, const 
     if (message == NULL)
         return NULL;
     message->refs = 1;
+    message->is_result = strcmp(role, "tool") == 0;
     message->is_plain = false;
     message->len = len;
     memcpy(message->text, text, len);
@@ -80,103 +81,179 @@ static void set_form(struct rl_transcript_entry *entry, struct rl_wire_form *for
 
 /* ------------------------------------------------------------------ the list */
 
+/* Transcripts share a list: each sees as many entries as it counts. Whoever sees all of it may
+ * append; for any other change it must be nobody else's. */
+struct rl_entry_list {
+    size_t refs;
+    size_t used; /* entries; at least what each of the transcripts counts */
+    size_t cap;
+    struct rl_transcript_entry at[];
+};
+
+
 void rl_transcript_init(struct rl_transcript *transcript)
 {
     *transcript = (struct rl_transcript){0};
 }
 
 
+static struct rl_transcript_entry *entry_of(const struct rl_transcript *transcript, size_t i)
+{
+    return &transcript->list->at[i];
+}
+
+
+static void drop_entries(struct rl_entry_list *list, size_t count)
+{
+    while (list->used > count) {
+        struct rl_transcript_entry *entry = &list->at[--list->used];
+        rl_message_text_unref(entry->message);
+        set_form(entry, NULL);
+    }
+}
+
+
 void rl_transcript_free(struct rl_transcript *transcript)
 {
-    rl_transcript_truncate(transcript, 0);
-    free(transcript->entries);
+    struct rl_entry_list *list = transcript->list;
+    if (list != NULL && --list->refs == 0) {
+        drop_entries(list, 0);
+        free(list);
+    }
     rl_transcript_init(transcript);
 }
 
 
-static int reserve(struct rl_transcript *transcript, size_t count)
+/* A list of these entries, with room for more. */
+static struct rl_entry_list *copy_list(const struct rl_entry_list *from, size_t count, size_t cap)
 {
-    size_t cap = transcript->cap != 0 ? transcript->cap : FIRST_CAPACITY;
+    struct rl_entry_list *list = malloc(sizeof(*list) + cap * sizeof(*list->at));
+    if (list == NULL)
+        return NULL;
+    *list = (struct rl_entry_list){.refs = 1, .used = count, .cap = cap};
+    for (size_t i = 0; i < count; i++) {
+        list->at[i] = from->at[i];
+        list->at[i].message->refs++;
+        if (list->at[i].form != NULL)
+            list->at[i].form->refs++;
+    }
+    return list;
+}
+
+
+static size_t grown(size_t cap, size_t count)
+{
+    cap = cap != 0 ? cap : FIRST_CAPACITY;
     while (cap < count)
         cap += cap / 2;
-    if (cap == transcript->cap)
+    return cap;
+}
+
+
+/* Makes the list this transcript's own, with room for <count> entries. */
+static int own(struct rl_transcript *transcript, size_t count)
+{
+    struct rl_entry_list *list = transcript->list;
+    size_t cap = grown(list != NULL ? list->cap : 0, count);
+    if (list == NULL || list->refs > 1) {
+        struct rl_entry_list *copy = copy_list(list, transcript->count, cap);
+        if (copy == NULL)
+            return RL_ENOMEM;
+        if (list != NULL)
+            list->refs--;
+        transcript->list = copy;
         return RL_OK;
-    struct rl_transcript_entry *entries = realloc(transcript->entries, cap * sizeof(*entries));
-    if (entries == NULL)
+    }
+    drop_entries(list, transcript->count);
+    if (cap == list->cap)
+        return RL_OK;
+    list = realloc(list, sizeof(*list) + cap * sizeof(*list->at));
+    if (list == NULL)
         return RL_ENOMEM;
-    transcript->entries = entries;
-    transcript->cap = cap;
+    list->cap = cap;
+    transcript->list = list;
     return RL_OK;
 }
 
 
 int rl_transcript_append(struct rl_transcript *transcript, struct rl_message_text *message)
 {
+    struct rl_entry_list *list = transcript->list;
     if (message == NULL)
         return RL_ENOMEM;
-    if (reserve(transcript, transcript->count + 1) != RL_OK) {
+    bool fits = list != NULL && list->used == transcript->count && list->used < list->cap;
+    if (!fits && own(transcript, transcript->count + 1) != RL_OK) {
         rl_message_text_unref(message);
         return RL_ENOMEM;
     }
-    transcript->entries[transcript->count++] = (struct rl_transcript_entry){message, NULL};
+    list = transcript->list;
+    list->at[list->used++] = (struct rl_transcript_entry){message, NULL};
+    transcript->count++;
     return RL_OK;
 }
 
 
-static bool is_result(const struct rl_transcript_entry *entry)
+const struct rl_message_text *rl_transcript_message(const struct rl_transcript *transcript,
+                                                    size_t i)
 {
-    return strcmp(entry->message->role, "tool") == 0;
+    return entry_of(transcript, i)->message;
+}
+
+
+static bool is_result(const struct rl_transcript *transcript, size_t i)
+{
+    return entry_of(transcript, i)->message->is_result;
 }
 
 
 /* The first of the results that stand right before message <i>; <i> when there is none. */
 static size_t results_before(const struct rl_transcript *transcript, size_t i)
 {
-    while (i > 0 && is_result(&transcript->entries[i - 1]))
+    while (i > 0 && is_result(transcript, i - 1))
         i--;
     return i;
 }
 
 
-void rl_transcript_replace(struct rl_transcript *transcript, size_t i,
-                           struct rl_message_text *message)
+int rl_transcript_replace(struct rl_transcript *transcript, size_t i,
+                          struct rl_message_text *message)
 {
-    struct rl_transcript_entry *entries = transcript->entries;
-    rl_message_text_unref(entries[i].message);
-    entries[i].message = message;
+    if (message == NULL || own(transcript, transcript->count) != RL_OK) {
+        if (message != NULL)
+            rl_message_text_unref(message);
+        return RL_ENOMEM;
+    }
+    rl_message_text_unref(entry_of(transcript, i)->message);
+    entry_of(transcript, i)->message = message;
     for (size_t n = results_before(transcript, i); n <= i; n++)
-        set_form(&entries[n], NULL);
-    for (size_t n = i + 1; n < transcript->count && is_result(&entries[n]); n++)
-        set_form(&entries[n], NULL);
+        set_form(entry_of(transcript, n), NULL);
+    for (size_t n = i + 1; n < transcript->count && is_result(transcript, n); n++)
+        set_form(entry_of(transcript, n), NULL);
+    return RL_OK;
 }
 
 
-void rl_transcript_truncate(struct rl_transcript *transcript, size_t count)
+int rl_transcript_truncate(struct rl_transcript *transcript, size_t count)
 {
     if (count >= transcript->count)
-        return;
-    while (transcript->count > count) {
-        struct rl_transcript_entry *entry = &transcript->entries[--transcript->count];
-        rl_message_text_unref(entry->message);
-        set_form(entry, NULL);
+        return RL_OK;
+    transcript->count = count;
+    if (count == 0) {
+        rl_transcript_free(transcript);
+        return RL_OK;
     }
-    if (count > 0)
-        set_form(&transcript->entries[count - 1], NULL);
+    if (own(transcript, count) != RL_OK)
+        return RL_ENOMEM;
+    set_form(entry_of(transcript, count - 1), NULL);
+    return RL_OK;
 }
 
 
-int rl_transcript_clone(struct rl_transcript *to, const struct rl_transcript *from)
+void rl_transcript_clone(struct rl_transcript *to, const struct rl_transcript *from)
 {
-    if (reserve(to, from->count) != RL_OK)
-        return RL_ENOMEM;
-    for (size_t i = 0; i < from->count; i++) {
-        to->entries[i] = from->entries[i];
-        to->entries[i].message->refs++;
-        if (to->entries[i].form != NULL)
-            to->entries[i].form->refs++;
-    }
-    to->count = from->count;
-    return RL_OK;
+    *to = *from;
+    if (to->list != NULL)
+        to->list->refs++;
 }
 
 
@@ -185,13 +262,15 @@ int rl_transcript_clone(struct rl_transcript *to, const struct rl_transcript *fr
 int rl_transcript_set_wire(struct rl_transcript *transcript, size_t i, const char *key,
                            const char *text, size_t len)
 {
-    const struct rl_message_text *message = transcript->entries[i].message;
+    const struct rl_message_text *message = entry_of(transcript, i)->message;
     if (text != NULL && len == message->len && memcmp(text, message->text, len) == 0)
         text = NULL; /* most servers take most messages as they are: kept once */
     struct rl_wire_form *form = new_form(key, text, len);
-    if (form == NULL)
+    if (form == NULL || own(transcript, transcript->count) != RL_OK) {
+        free(form);
         return RL_ENOMEM;
-    set_form(&transcript->entries[i], form);
+    }
+    set_form(entry_of(transcript, i), form);
     return RL_OK;
 }
 
@@ -223,9 +302,10 @@ size_t rl_transcript_unwired(const struct rl_transcript *transcript, const char 
     bool plain_turn = true; /* are the results of this turn plain so far? */
     size_t i = from < transcript->count ? results_before(transcript, from) : transcript->count;
     for (; i < transcript->count; i++) {
-        const struct rl_transcript_entry *entry = &transcript->entries[i];
-        bool plain = entry->message->is_plain && (plain_turn || !is_result(entry));
-        plain_turn = plain || !is_result(entry);
+        const struct rl_transcript_entry *entry = entry_of(transcript, i);
+        bool starts = !is_result(transcript, i);
+        bool plain = entry->message->is_plain && (plain_turn || starts);
+        plain_turn = plain || starts;
         if (i >= from && !(plain_serves && plain) && !is_wired(entry, form))
             return i;
     }
@@ -249,7 +329,7 @@ static const char *form_for(const struct rl_transcript_entry *entry, struct want
 const char *rl_transcript_form(const struct rl_transcript *transcript, size_t i, const char *key,
                                size_t key_size, size_t *len)
 {
-    return form_for(&transcript->entries[i], (struct wanted){key, key_size}, len);
+    return form_for(entry_of(transcript, i), (struct wanted){key, key_size}, len);
 }
 
 
@@ -259,7 +339,7 @@ size_t rl_transcript_wire_size(const struct rl_transcript *transcript, const cha
     size_t size = 0;
     for (size_t i = 0; i < transcript->count; i++) {
         size_t len;
-        form_for(&transcript->entries[i], form, &len);
+        form_for(entry_of(transcript, i), form, &len);
         size += len > 0 && size > 0 ? len + 1 : len;
     }
     return size;
@@ -273,7 +353,7 @@ int rl_transcript_add_wire(const struct rl_transcript *transcript, const char *k
     size_t start = out->len;
     for (size_t i = 0; i < transcript->count && out->status == RL_OK; i++) {
         size_t len;
-        const char *text = form_for(&transcript->entries[i], form, &len);
+        const char *text = form_for(entry_of(transcript, i), form, &len);
         if (len == 0)
             continue;
         if (out->len > start)

@@ -1,7 +1,8 @@
 /* transcript.h -- beside the walk: the ordered messages of one conversation, each encoded once.
  *
- * A message is immutable JSON text and shared by every transcript that holds it, so cloning copies
- * pointers and a request is joined from bytes that stand already. Beside each message a transcript
+ * A message is immutable JSON text and shared by every transcript that holds it, and so is the list
+ * of them until one changes what another one sees: cloning costs nothing, and a request is joined
+ * from bytes that stand already. Beside each message a transcript
  * keeps the form that one server wants ("wire form") under the name of that server's profile
  * ("key"); another key replaces it. A form may depend on the messages around it (servers want some
  * merged), which is why it belongs to the place in the transcript and not to the message.
@@ -15,10 +16,12 @@
 #include <stddef.h>
 
 struct rl_wire_form;
+struct rl_entry_list;
 
 struct rl_message_text {
     size_t refs;
     const char *role; /* NUL-terminated plain bytes */
+    bool is_result;   /* role "tool" */
     bool is_plain;    /* of the shape that most servers take as it is; false at first */
     size_t len;       /* of the text */
     char text[];      /* JSON, NUL-terminated; the role stands behind it */
@@ -31,9 +34,8 @@ struct rl_transcript_entry {
 
 /* Caller's storage, rl_transcript_init to _free. */
 struct rl_transcript {
-    struct rl_transcript_entry *entries;
+    struct rl_entry_list *list;
     size_t count;
-    size_t cap;
 };
 
 /* A message with one reference; NULL without memory. <text> is the JSON of an object with <role>.
@@ -48,16 +50,22 @@ void rl_transcript_free(struct rl_transcript *transcript);
  * failed _new gives it, is RL_ENOMEM. Returns 0 or RL_ENOMEM. */
 int rl_transcript_append(struct rl_transcript *transcript, struct rl_message_text *message);
 
-/* Puts <message> in the place of number <i> (from 0, below count); takes over the reference. The
- * results beside it, whose forms may have counted on what it was, get theirs anew. */
-void rl_transcript_replace(struct rl_transcript *transcript, size_t i,
-                           struct rl_message_text *message);
+/* Message number <i> (from 0, below count). */
+const struct rl_message_text *rl_transcript_message(const struct rl_transcript *transcript,
+                                                    size_t i);
 
-/* Keeps the first <count> messages. The wire form of the last one is made anew. */
-void rl_transcript_truncate(struct rl_transcript *transcript, size_t count);
+/* Puts <message> in the place of number <i>; takes over the reference, also on failure. The results
+ * beside it, whose forms may have counted on what it was, get theirs anew. <message> NULL is
+ * RL_ENOMEM. Returns 0 or RL_ENOMEM. */
+int rl_transcript_replace(struct rl_transcript *transcript, size_t i,
+                          struct rl_message_text *message);
 
-/* Makes the empty <to> hold what <from> holds, forms included. Returns 0 or RL_ENOMEM. */
-int rl_transcript_clone(struct rl_transcript *to, const struct rl_transcript *from);
+/* Keeps the first <count> messages. The wire form of the last one is made anew. Returns 0, or
+ * RL_ENOMEM: the messages are gone all the same, and the form is not. */
+int rl_transcript_truncate(struct rl_transcript *transcript, size_t count);
+
+/* Makes the empty <to> hold what <from> holds, forms included. */
+void rl_transcript_clone(struct rl_transcript *to, const struct rl_transcript *from);
 
 /* Keeps <text> as the wire form of message <i> for <key>: the JSON of one message, of several
  * joined with commas, or "" for none (it went into another one's form). NULL, or the same bytes:

@@ -136,6 +136,43 @@ describe("rille.core.Transcript:unwired", function()
 end)
 
 
+describe("rille.core.Transcript:clone", function()
+  it("shares its list until one of them changes what another sees", function()
+    local first = talk("a", "b")
+    local second, third = first:clone(), first:clone()
+    first:append(user "c")
+    second:append(user "d")
+    assert.equal(talk("a", "b", "c"):encode(), first:encode())
+    assert.equal(talk("a", "b", "d"):encode(), second:encode())
+    assert.equal(talk("a", "b"):encode(), third:encode())
+    third:set_wire(1, "p", "3")
+    assert.equal(1, first:unwired "p")
+    first:replace(1, user "A")
+    second:truncate(1)
+    assert.equal(talk("A", "b", "c"):encode(), first:encode())
+    assert.equal(talk("a"):encode(), second:encode())
+    assert.equal('[3,{"content":"b","role":"user"}]', third:wire "p")
+  end)
+
+  it("lets a message go with the last that sees it", function()
+    local first = talk("a")
+    do
+      local second = first:clone()
+      for i = 1, 20 do second:append(user(("%d"):format(i):rep(1000))) end
+      second = second:clone():truncate(3)
+      assert.equal(3, #second)
+    end
+    collectgarbage()
+    collectgarbage()
+    first:append(user "b")
+    assert.equal(talk("a", "b"):encode(), first:encode())
+    first:truncate(0)
+    assert.equal("[]", first:encode())
+    assert.equal(talk("c"):encode(), first:append(user "c"):encode())
+  end)
+end)
+
+
 describe("rille.Transcript, used at random", function()
   --- What a transcript should be: a list of { text, key = form }.
   local function expected_wire(model, key)

@@ -391,6 +391,16 @@ end)
 
 
 describe("chat.ask", function()
+  it("lets go of a response when it has told all of it", async(function()
+    local wire = fake_wire.install { { status = 500, headers = { ["retry-after"] = "0" } }, default = { completion = {} } }
+    finally(wire.restore)
+    local kept = chat.wish({}, "m", NO_TOOLS, { base_url = LOCAL })
+    local exchange <close> = assert(chat.ask(kept, core.transcript {}))
+    assert(exchange:finish())
+    assert.is_true(wire.transfers[2].closed)
+    assert.has_error(function() wire.transfers[1]:next() end)
+  end))
+
   it("sends what a wish says with these messages", async(function()
     local wire = fake_wire.install { default = { completion = { choices = {} } } }
     finally(wire.restore)

@@ -447,11 +447,12 @@ static bool do_transcript(void)
     for (int i = 0; i < 30 && ok; i++)
         ok = rl_transcript_append(&transcript, rl_message_text_new("{}", 2, "user")) == RL_OK;
     ok = ok && rl_transcript_set_wire(&transcript, 3, "key", "[3]", 3) == RL_OK;
-    ok = ok && rl_transcript_clone(&clone, &transcript) == RL_OK;
+    if (ok)
+        rl_transcript_clone(&clone, &transcript);
     ok = ok && rl_transcript_set_wire(&clone, 3, "key", NULL, 0) == RL_OK;
     ok = ok && rl_transcript_add_wire(&transcript, "key", &out) == RL_OK;
     ok = ok && rl_base64_encode(&out, "abc", 3) == RL_OK;
-    rl_transcript_truncate(&clone, 2);
+    ok = rl_transcript_truncate(&clone, 2) == RL_OK && ok;
     rl_transcript_free(&transcript);
     rl_transcript_free(&clone);
     rl_buf_free(&out);

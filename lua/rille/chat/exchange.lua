@@ -112,9 +112,11 @@ end
 --- An attempt has ended. → an event for the consumer, or nil when the exchange is over or already
 --- goes on
 local function settle(self)
-  local completion, info, reply = self._transfer:finish(true)
+  local transfer = self._transfer
+  local completion, info, reply = transfer:finish(true)
   if self._info then return nil end   -- closed meanwhile, by another task
   self._transfer = nil
+  transfer:close()   -- what it holds of the response is not small
   self._target.endpoint:finish(info.headers, info.status)
   if self._think then think.strip(completion or reply.partial, info) end
   if completion then
