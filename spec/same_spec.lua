@@ -119,4 +119,22 @@ describe("core.environment_says", function()
     rawset(os, "getenv", before)
     assert.is_true(holds)
   end)
+
+  it("is not what they ask where a script answered from the beginning", async(function()
+    local result = require("spec.support.interpreter").run [[
+      local variables = {}
+      os.getenv = function(name) return variables[name] end
+      local config = require "rille.config"
+      local notes
+      do
+        local taken <close> = config.take_notes()
+        config.env "RILLE_SAME_SPEC"
+        notes = taken
+      end
+      local before = notes:hold()
+      variables.RILLE_SAME_SPEC = "a"
+      print(before, notes:hold())
+    ]]
+    assert.equal("true\tfalse\n", result.stdout, result.stderr)
+  end))
 end)

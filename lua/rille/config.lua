@@ -20,7 +20,8 @@ local config = {}
 local KNOWN <const> = { "model", "provider", "providers" }
 local IS_KNOWN <const> = { model = true, provider = true, providers = true }
 
-local getenv <const> = os.getenv   -- a script may put another one in its place
+--- Lua's own, unless a script has put another one in its place.
+local getenv <const> = debug.getinfo(os.getenv, "S").what == "C" and os.getenv or nil
 local loaded = {} ---@type table<string, {settings: rille.Config?, failure: rille.Failure?}>
 
 
