@@ -155,18 +155,19 @@ local function opening_of(run)
 end
 
 
+local asked = {}   -- filled for each request and only looked at: a wish that is kept holds a copy
+
+
 --- What is asked now, but for instructions and messages: one of the wishes that the agent keeps.
 local function wish_of(run, opening)
   local agent, params = run.agent, run.ask.params
-  local stream = params.stream ~= false
+  asked.opened, asked.params, asked.stream = opening ~= nil, params, params.stream ~= false
+  asked.provider, asked.base_url, asked.api_key = agent.provider, agent.base_url, agent.api_key
+  asked.headers, asked.query, asked.insecure = agent.headers, agent.query, agent.insecure
+  asked.timeout, asked.retries, asked.extra = agent.timeout, agent.retries, agent.extra
   params.stream = nil
   agent._wishes = agent._wishes or {}
-  return chat.wish(agent._wishes, run.ask.model, run.tools.definitions, {
-    opened = opening ~= nil, params = params, stream = stream,
-    provider = agent.provider, base_url = agent.base_url, api_key = agent.api_key, headers = agent.headers,
-    query = agent.query, insecure = agent.insecure, timeout = agent.timeout, retries = agent.retries,
-    extra = agent.extra,
-  })
+  return chat.wish(agent._wishes, run.ask.model, run.tools.definitions, asked)
 end
 
 
