@@ -5,6 +5,7 @@
 #include "json.h"
 #include "span.h"
 #include "sse.h"
+#include "tree.h"
 
 #include <string.h>
 #include <strings.h>
@@ -183,6 +184,20 @@ static cJSON *error_of(struct rl_span body)
         return error;
     cJSON_Delete(error);
     return rl_reply_error_text(kind, body.at, body.len);
+}
+
+
+cJSON *rl_reply_error_empty(const char *bytes, size_t len)
+{
+    struct search search = {0};
+    bool is_said = len > 0 && is_found(&search, bytes, len);
+    cJSON *error = search.code != RL_ENOMEM ? rl_reply_error_text("empty_response", NULL, 0) : NULL;
+    if (error == NULL)
+        cJSON_Delete(search.payload);
+    if (error == NULL || !is_said || rl_tree_put(error, "detail", search.payload))
+        return error;
+    cJSON_Delete(error);
+    return NULL;
 }
 
 

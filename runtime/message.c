@@ -422,7 +422,8 @@ static int judge(struct rl_message *message)
     if (response->count == 0 && message->mode == EVENTS && !message->has_events && !is_field(text))
         return fail(message, rl_reply_error_text("bad_body", text.at, text.len));
     if (response->count == 0)
-        return fail(message, rl_reply_error_text("empty_response", NULL, 0));
+        return fail(message,
+                    rl_reply_error_empty(text.at, message->mode == DOCUMENT ? text.len : 0));
     if (rl_response_is_finished(response))
         return RL_OK;
     bool has_ended =

@@ -86,7 +86,7 @@ bool rl_reply_is_error(const cJSON *payload, bool is_named)
     cJSON *said[SPEAKERS];
     rl_tree_pick(first_object(payload), speakers, SPEAKERS, said);
     const char *object = rl_json_text(said[OBJECT]);
-    return is_named || cJSON_IsObject(said[ERROR]) || has_text(said[ERROR]) ||
+    return is_named || cJSON_IsObject(said[ERROR]) || has_errors(said[ERROR]) ||
            has_errors(said[ERRORS]) || has_text(said[ERROR_MESSAGE]) ||
            (object != NULL && strcasecmp(object, "error") == 0) || is_failed_base(said[BASE]) ||
            has_text(rl_json_get(said[GROQ], "error")) || failed_choice(said[CHOICES]) != NULL;

@@ -28,6 +28,9 @@ cJSON *rl_reply_error_text(const char *kind, const char *bytes, size_t len);
 /* From an HTML page: its title, or its text. */
 cJSON *rl_reply_error_page(const char *kind, const char *bytes, size_t len);
 
+/* From a document without an answer, which is kept as detail; <len> may be 0. */
+cJSON *rl_reply_error_empty(const char *bytes, size_t len);
+
 /* From the body of a response with an error status, whatever it is; with status and retryable. */
 cJSON *rl_reply_error_body(const struct rl_reply_head *head, const char *bytes, size_t len);
 

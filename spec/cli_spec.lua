@@ -252,6 +252,15 @@ describe("rille decode", function()
     assert.equal("chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT", assert(json.decode(result.stdout)).id)
   end))
 
+  it("prints null for numbers that are too large for any", async(function()
+    local body = '{"choices":[{"index":0,"message":{"content":"Hi"},"finish_reason":"stop"}],"usage":{"cost":1e400,"all":[-1e400,1]}}'
+    local result = program.run({ "decode", "-" }, { stdin = body })
+    assert.equal(0, result.code)
+    local object = assert(json.decode(result.stdout))
+    assert.same({ cost = json.null, all = { json.null, 1 } }, object.usage)
+    assert.equal("Hi", object.choices[1].message.content)
+  end))
+
   it("prints an object for bytes that mean nothing, too", async(function()
     local result = program.run({ "decode", "-" }, { stdin = "<html><title>502</title></html>" })
     assert.equal(0, result.code)

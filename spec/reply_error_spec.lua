@@ -238,6 +238,7 @@ describe("an error inside a reply", function()
     { '{"errors":[{"message":"x","code":7}]}', { "x", "-", "7", "-" } },
     { '{"errors":{"message":"x","code":"c"}}', { "x", "-", "c", "-" } },
     { '{"errors":"x"}', { "x", "-", "-", "-" } },
+    { '{"error":["x","y"],"error_type":"validation"}', { "x; y", "-", "-", "-" } },
     { '{"error":{"code":"c"},"message":"x"}', { "x", "-", "c", "-" } },
     { '{"base_resp":{"status_code":"1004","status_msg":"x"},"choices":null}', { "x", "-", "1004", "-" } },
     { '{"base_resp":{"status_code":1004,"status_msg":"x"},"choices":null}', { "x", "-", "1004", "-" } },
@@ -291,7 +292,8 @@ describe("an error inside a reply", function()
   it("is not what is null, empty or zero", function()
     for _, event in ipairs {
       '{"error":null,"choices":[{"delta":{"content":"x"}}]}', '{"base_resp":{"status_code":0,"status_msg":"success"}}',
-      '{"base_resp":{"status_code":"0","status_msg":""}}', '{"errors":[],"choices":[]}', '{"errors":{}}', '{"errors":""}',
+      '{"base_resp":{"status_code":"0","status_msg":""}}', '{"errors":[],"choices":[]}', '{"errors":{}}',
+      '{"error":[]}', '{"error":false}', '{"errors":""}',
       '{"choices":[{"delta":{},"error":null}]}' } do
       assert.equal(null, streamed(event).error, event)
     end

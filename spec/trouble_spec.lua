@@ -192,6 +192,19 @@ describe("rille.chat.trouble", function()
     assert.is_nil(of({ kind = "http_error", status = 404, message = "x" }).message:find("/v1", 1, true))
   end)
 
+  it("shows what a document says that holds no answer", function()
+    local _, problem = chat.complete {
+      model = { respond = function() return { status = 200, body = '{"code":500,"msg":"system busy ü","success":false}' } end },
+      retries = 0, messages = core.transcript { { role = "user", content = "hi" } },
+    }
+    assert.equal("bad_response", problem.code)
+    assert.is_true(problem.retryable)
+    assert.equal('the response holds no answer: {"code":500,"msg":"system busy ü","success":false}', problem.message)
+    assert.same({ code = 500, msg = "system busy ü", success = false }, problem.detail.error)
+    assert.equal('the response holds no answer: "' .. ("ü"):rep(199),
+      of({ kind = "empty_response", detail = ("ü"):rep(900) }).message)
+  end)
+
   it("says who answered where no API did: text, a page or nothing", function()
     local answers = {
       [{ kind = "bad_body", status = 200, message = '{"a":' }] = 'the response is not JSON: {"a":; from http://h/api',

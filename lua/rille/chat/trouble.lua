@@ -6,10 +6,12 @@
 --- Source: wire contract §3.1, §3.4, §3.6, §4d; the public contract's list of codes.
 
 local failure = require "rille.failure"
+local json = require "rille.json"
 local log = require "rille.log"
 
 local trouble = {}
 
+local LONGEST_EXCERPT <const> = 200   -- characters
 local BY_STATUS <const> = {
   [401] = "authentication", [402] = "quota", [403] = "permission", [404] = "not_found",
   [408] = "timeout",
@@ -123,10 +125,21 @@ local function is_foreign(reply)
 end
 
 
+--- The beginning of what a server said in place of an answer.
+local function excerpt(said)
+  local ok, text = pcall(json.encode, said)   -- a number beyond a double cannot be written
+  if not ok then return "…" end
+  return text:sub(1, (utf8.offset(text, LONGEST_EXCERPT + 1) or 0) - 1)
+end
+
+
 local function words_of(reply, hint)
   local message = type(reply.message) == "string" and reply.message:gsub("%s+$", "") or ""
   local status = reply.status
   if message == "" then
+    if reply.kind == "empty_response" and reply.detail then
+      return KIND_TEXT.empty_response .. ": " .. excerpt(reply.detail)
+    end
     if not status or reply.kind == "bad_body" then return KIND_TEXT[reply.kind] or tostring(reply.kind) end
     return "HTTP " .. status .. (STATUS_TEXT[status] and " " .. STATUS_TEXT[status] or "")
   end

@@ -22,6 +22,16 @@ local decode = {
 }
 
 
+--- A copy in which numbers that are too large for a double are null, as in every JSON writer.
+local function finite(value)
+  if type(value) == "number" and (value == math.huge or value == -math.huge) then return json.null end
+  if type(value) ~= "table" or value == json.null then return value end
+  local copy = setmetatable({}, getmetatable(value))
+  for key, member in pairs(value) do copy[key] = finite(member) end
+  return copy
+end
+
+
 ---@param values table<string, any>
 ---@param operands string[]
 ---@return integer? status
@@ -39,7 +49,8 @@ function decode.run(values, operands)
   if values.type then table.insert(headers, 1, "Content-Type: " .. values.type) end
   local canonical = core.decode(body, { status = values.status or 200, headers = headers,
     stream = not values["no-stream"], n = values.n or 1 })
-  terminal.answer(json.encode(canonical) .. "\n")
+  local ok, text = pcall(json.encode, canonical)
+  terminal.answer((ok and text or json.encode(finite(canonical))) .. "\n")
   return status.answered
 end
 
