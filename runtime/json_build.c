@@ -39,6 +39,12 @@ static void skip_space(struct builder *b)
 }
 
 
+static void set_type(cJSON *item, int type)
+{
+    item->type = (item->type & cJSON_StringIsConst) | type;
+}
+
+
 /* ------------------------------------------------------------------ strings */
 
 static uint32_t read_hex4(const char *p)
@@ -160,7 +166,7 @@ static bool build_number(struct builder *b, cJSON *item)
             return false;
     }
     b->p = p;
-    item->type = cJSON_Number;
+    set_type(item, cJSON_Number);
     item->valuedouble = number;
     item->valueint = number >= INT_MAX ? INT_MAX : number <= INT_MIN ? INT_MIN : (int)number;
     return true;
@@ -187,12 +193,53 @@ static cJSON *add_item(cJSON *parent, cJSON *last)
 }
 
 
+/* The names that nearly every reply has, by length: items that are called so share them. */
+static const char *const known_names[][6] = {
+    [2] = {"id"},
+    [4] = {"name", "role", "type", "text"},
+    [5] = {"index", "model", "usage", "delta"},
+    [6] = {"object"},
+    [7] = {"content", "choices", "message", "created", "refusal"},
+    [8] = {"function", "logprobs"},
+    [9] = {"arguments"},
+    [10] = {"tool_calls"},
+    [11] = {"annotations"},
+    [12] = {"total_tokens", "audio_tokens", "service_tier"},
+    [13] = {"finish_reason", "prompt_tokens", "cached_tokens"},
+    [16] = {"reasoning_tokens"},
+    [17] = {"completion_tokens", "reasoning_content"},
+    [18] = {"system_fingerprint"},
+    [21] = {"prompt_tokens_details"},
+    [25] = {"completion_tokens_details"},
+    [26] = {"accepted_prediction_tokens", "rejected_prediction_tokens"},
+};
+
+
+/* The known name in quotes at <p>, or NULL. */
+static const char *find_known(const char *p, const char *end)
+{
+    const char *quote = memchr(p + 1, '"', (size_t)(end - p - 1));
+    size_t len = (size_t)(quote - p - 1);
+    if (len >= sizeof(known_names) / sizeof(known_names[0]))
+        return NULL;
+    for (const char *const *name = known_names[len]; *name != NULL; name++)
+        if (memcmp(*name, p + 1, len) == 0)
+            return *name;
+    return NULL;
+}
+
+
 static bool build_key(struct builder *b, cJSON *item)
 {
     skip_space(b);
-    item->string = build_string(b);
-    if (item->string == NULL)
+    const char *known = find_known(b->p, b->end);
+    if (known != NULL) {
+        item->string = (char *)known;
+        item->type |= cJSON_StringIsConst;
+        b->p += strlen(known) + 2;
+    } else if ((item->string = build_string(b)) == NULL) {
         return false;
+    }
     skip_space(b);
     b->p++; /* the colon */
     return true;
@@ -202,7 +249,7 @@ static bool build_key(struct builder *b, cJSON *item)
 static bool build_children(struct builder *b, cJSON *parent)
 {
     bool object = *b->p++ == '{';
-    parent->type = object ? cJSON_Object : cJSON_Array;
+    set_type(parent, object ? cJSON_Object : cJSON_Array);
     skip_space(b);
     if (*b->p == (object ? '}' : ']')) {
         b->p++;
@@ -226,20 +273,20 @@ static bool build_value(struct builder *b, cJSON *item)
     case '{':
     case '[': return build_children(b, item);
     case '"':
-        item->type = cJSON_String;
+        set_type(item, cJSON_String);
         item->valuestring = build_string(b);
         return item->valuestring != NULL;
     case 't':
-        item->type = cJSON_True;
+        set_type(item, cJSON_True);
         item->valueint = 1;
         b->p += 4;
         return true;
     case 'f':
-        item->type = cJSON_False;
+        set_type(item, cJSON_False);
         b->p += 5;
         return true;
     case 'n':
-        item->type = cJSON_NULL;
+        set_type(item, cJSON_NULL);
         b->p += 4;
         return true;
     default: return build_number(b, item);

@@ -1,8 +1,8 @@
 /* json_build.h -- beside the walk: the tree of a JSON text that has passed the guard.
  *
- * Builds what cJSON's parser would: the same items, for cJSON_Delete and all else of cJSON. It need
- * not check anything again (guard.h), reads plain integers by their digits, and asks the locale
- * for none.
+ * Builds what cJSON's parser would: the same items, for cJSON_Delete and all else of cJSON; only
+ * the names that nearly every reply has are shared (cJSON_StringIsConst). It need not check
+ * anything again (guard.h), reads plain integers by their digits, and asks the locale for none.
  */
 #ifndef RL_JSON_BUILD_H
 #define RL_JSON_BUILD_H

@@ -15,9 +15,10 @@ bool rl_tree_put(cJSON *object, const char *name, cJSON *item)
         cJSON_Delete(item);
         return false;
     }
-    cJSON_free(
-        item->string); /* cJSON's own replacing forgets to look whether the name was copied */
+    if ((item->type & cJSON_StringIsConst) == 0) /* cJSON's own replacing forgets to look */
+        cJSON_free(item->string);
     item->string = old->string;
+    item->type = (item->type & ~cJSON_StringIsConst) | (old->type & cJSON_StringIsConst);
     old->string = NULL;
     cJSON_ReplaceItemViaPointer(object, old, item);
     return true;

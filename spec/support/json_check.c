@@ -296,6 +296,12 @@ static void compose(struct rl_buf *out, int depth)
         "\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\"",
         "\"{[,:]}\"",
         "\"\x7F\\u001f\"",
+        "\"id\"",
+        "\"role\"",
+        "\"usage\"",
+        "\"content\"",
+        "\"rejected_prediction_tokens\"",
+        "\"i\\u0064\"",
         "\"a rather long text without anything in it that would have to be looked at twice\"",
     };
     static const char *const numbers[] = {
@@ -357,7 +363,7 @@ static bool is_same_text(const char *a, const char *b)
 
 static bool is_same(const cJSON *a, const cJSON *b)
 {
-    if (a->type != b->type || a->valueint != b->valueint ||
+    if ((a->type & 0xFF) != (b->type & 0xFF) || a->valueint != b->valueint ||
         memcmp(&a->valuedouble, &b->valuedouble, sizeof(double)) != 0 ||
         !is_same_text(a->valuestring, b->valuestring) || !is_same_text(a->string, b->string))
         return false;
