@@ -178,12 +178,22 @@ static int finish_audio(struct rl_audio *audio)
 }
 
 
+/* As for the calls of the list: what has neither name nor arguments is none, and of several values
+ * the only one that says something counts. */
 static int finish_function(struct rl_choice *choice, struct rl_gather *gather)
 {
-    if (!choice->has_function || !rl_arguments_are_empty(&choice->function_arguments))
+    struct rl_arguments old = choice->function_arguments;
+    struct rl_span value = {"{}", 2};
+    bool is_empty = rl_arguments_are_empty(&old);
+    if (choice->has_function && !rl_text_any(choice->function_name) && !rl_text_any(old.text))
+        choice->has_function = false;
+    if (!choice->has_function ||
+        (!is_empty && (rl_arguments_are_json(&old) || rl_arguments_split(&old, &value, 1) == 0)))
         return RL_OK;
-    rl_arguments_free(&choice->function_arguments);
-    return rl_arguments_append(&choice->function_arguments, "{}", 2, &gather->room);
+    choice->function_arguments = (struct rl_arguments){0};
+    int rc = rl_arguments_append(&choice->function_arguments, value.at, value.len, &gather->room);
+    rl_arguments_free(&old);
+    return rc;
 }
 
 
@@ -267,8 +277,11 @@ static cJSON *move_or_text(cJSON **item, const char *otherwise)
 
 static bool has_other_than_text(const struct rl_choice *choice)
 {
+    const cJSON *audio = choice->audio.members;
+    if (audio == NULL)
+        audio = rl_json_get(choice->message, "audio");
     return choice->calls.len > 0 || choice->has_function || rl_text_any(choice->refusal) ||
-           choice->audio.members != NULL || cJSON_IsObject(rl_json_get(choice->message, "audio"));
+           (cJSON_IsObject(audio) && audio->child != NULL);
 }
 
 
@@ -305,7 +318,7 @@ static bool build_message(struct rl_choice *choice)
         ok = rl_tree_put(message, "tool_calls", rl_calls_build(&choice->calls));
     if (ok && choice->has_function)
         ok = build_function(choice);
-    if (ok && choice->audio.members != NULL)
+    if (ok && choice->audio.members != NULL && choice->audio.members->child != NULL)
         ok = rl_tree_put(message, "audio", move(&choice->audio.members));
     return ok;
 }

@@ -221,7 +221,6 @@ static int take_function(struct rl_choice *choice, cJSON *item, struct rl_gather
     if (!cJSON_IsObject(item))
         return RL_OK;
     choice->has_function = true;
-    choice->is_touched = true;
     const char *name = rl_json_text(rl_json_get(item, "name"));
     int rc = RL_OK;
     if (name != NULL)
@@ -233,6 +232,8 @@ static int take_function(struct rl_choice *choice, cJSON *item, struct rl_gather
         rc = rl_calls_argument_text(rl_json_get(item, "arguments"), &scratch, &text);
     if (rc == RL_OK)
         rc = rl_arguments_append(&choice->function_arguments, text.at, text.len, &gather->room);
+    if (rl_text_any(choice->function_name) || text.len > 0)
+        choice->is_touched = true;
     rl_buf_free(&scratch);
     return rc;
 }
@@ -253,7 +254,7 @@ static int take_audio(struct rl_choice *choice, cJSON *item, struct rl_gather *g
 {
     struct rl_audio *audio = &choice->audio;
     int rc = RL_OK;
-    if (!cJSON_IsObject(item))
+    if (!cJSON_IsObject(item) || item->child == NULL)
         return RL_OK;
     if (audio->members == NULL)
         audio->members = cJSON_CreateObject();

@@ -465,6 +465,27 @@ describe("tool calls", function()
         legacy({ name = "f" }, { name = "f", arguments = { x = 1 } }).message.function_call)
     end)
 
+    it("with neither name nor arguments is none", function()
+      for _, delta in ipairs { core.json_decode "{}", { name = "", arguments = "" }, { name = null, arguments = null } } do
+        local chunks = { chunk { content = "a", function_call = delta }, chunk({ function_call = delta }, "stop") }
+        local got = wire.decode(chunks).choices[1]
+        assert.same({ role = "assistant", content = "a" }, got.message)
+        assert.equal("stop", got.effective_finish_reason)
+        got = core.decode(wire.body({ content = "a", function_call = delta }, "stop")).choices[1]
+        assert.same({ role = "assistant", content = "a" }, got.message)
+        assert.equal("stop", got.effective_finish_reason)
+      end
+      assert.same({ name = "f", arguments = "{}" }, legacy({ name = "" }, { name = "f" }).message.function_call)
+    end)
+
+    it("loses a {} before its arguments, and what is said again", function()
+      local function text(...) return legacy(...).message.function_call.arguments end
+      assert.equal('{"x":1}', text({ name = "f", arguments = "{}" }, { arguments = '{"x"' }, { arguments = ":1}" }))
+      assert.equal('{"x":1}', text({ name = "f", arguments = '{"x":1}' }, { name = "f", arguments = '{"x":1}' }))
+      assert.equal('{"x":1}{"x":2}', text({ name = "f", arguments = '{"x":1}' }, { arguments = '{"x":2}' }))
+      assert.equal('{}{"x"', text({ name = "f", arguments = '{}' }, { arguments = '{"x"' }))
+    end)
+
     it("without parameters gets {}", function()
       assert.same({ name = "f", arguments = "{}" }, legacy({ name = "f", arguments = "" }).message.function_call)
     end)

@@ -311,6 +311,13 @@ describe("audio", function()
 
   it("that is null is none", function() assert.is_nil(audio(null, false, "x")) end)
 
+  it("that is empty is none", function()
+    local stream = 'data: {"choices":[{"index":0,"delta":{"content":"","audio":{}},"finish_reason":"stop"}]}\n\n'
+    assert.same({ role = "assistant", content = "" }, core.decode(stream).choices[1].message)
+    local body = '{"choices":[{"index":0,"message":{"content":"","audio":{}},"finish_reason":"stop"}]}'
+    assert.equal("", core.decode(body).choices[1].message.content)
+  end)
+
   it("of a body stands as sent", function()
     local sent = { id = "a", data = "AQI", expires_at = 1, transcript = "t" }
     local got = core.decode(wire.body({ role = "assistant", content = null, audio = sent }, "stop")).choices[1].message
