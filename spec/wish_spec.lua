@@ -193,7 +193,54 @@ describe("the first target of a wish", function()
     assert.equal(before.frame.tail, assert(kept:target(1)).frame.tail)
   end)
 
-  it("is never kept when a function gives the key", function()
+  it("is kept as long as the function that gives the key gives the same one", function()
+    local now, count = "a", 0
+    local kept = keep { api_key = function()
+      count = count + 1
+      return now
+    end }
+    local first = assert(kept:target(1))
+    assert.equal(first, kept:target(1))
+    assert.equal(2, count)
+    now = "b"
+    assert.equal("b", assert(kept:target(1)).profile.api_key)
+    assert.equal(3, count)
+    now = nil
+    variables.OPENAI_API_KEY = "c"
+    local of_environment = assert(kept:target(1))
+    assert.equal("c", of_environment.profile.api_key)
+    assert.equal(of_environment, kept:target(1))
+    variables.OPENAI_API_KEY = "d"
+    assert.equal("d", assert(kept:target(1)).profile.api_key)
+    now = false
+    assert.is_nil(assert(kept:target(1)).profile.api_key)
+    now = "with\nbreak"
+    assert.equal("authentication", select(2, kept:target(1)).code)
+    now = "e"
+    assert.equal("e", assert(kept:target(1)).profile.api_key)
+    assert.equal(9, count)
+  end)
+
+  it("minds variables that were read beside a function that waits for the key", async(function()
+    local kept = wish.keep("m", NO_TOOLS, { base_url = "https://api.example/v1", api_key = function()
+      rille.sleep(0.002)
+      return "k"
+    end })
+    local wire = fake_wire.install { default = { completion = {} } }
+    finally(wire.restore)
+    local other = rille.spawn(function()
+      rille.sleep(0.001)
+      local notes <close> = config.take_notes()
+      rille.sleep(0.01)
+      return notes
+    end)
+    assert.is_nil(assert(kept:target(1)).plan.proxy)
+    variables.https_proxy = "http://proxy:1"
+    assert.equal("http://proxy:1", assert(kept:target(1)).plan.proxy)
+    other:join()
+  end))
+
+  it("asks a function for the key once for each request", function()
     for _, where in ipairs { "option", "provider" } do
       local count = 0
       local function api_key()

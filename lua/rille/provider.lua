@@ -28,6 +28,7 @@ local provider = {}
 ---@field headers? table<string, string|false>
 ---@field query? table<string, string>
 ---@field insecure? boolean
+---@field asked? {key: any}         what a function gave for the key just now: it is not asked again
 
 ---@class rille.Profile             resolved: where a request goes and how
 ---@field name string
@@ -39,7 +40,8 @@ local provider = {}
 ---@field headers table<string, string>
 ---@field query table<string, string>
 ---@field flags rille.Flags       shared: never changed
----@field asks_key boolean         a function gives the key, and may give another one next time
+---@field ask_key? fun():any        gives the key, and may give another one next time
+---@field asked_key? any           what it gave this time
 
 local function refuse(message)
   return nil, failure.new("invalid_request", message)
@@ -79,11 +81,18 @@ local function first_not_nil(a, b)
 end
 
 
+--- What the options say of the key, and the function that said it.
+local function given_key(wanted, choice)
+  local given = first_not_nil(wanted.api_key, choice.spec.api_key)
+  if type(given) ~= "function" then return given end
+  if wanted.asked then return wanted.asked.key, given end
+  return (given()), given
+end
+
+
 --- The key, nil for none, and the variable that would hold it.
-local function key_of(wanted, choice, row)
+local function key_of(key, choice, row)
   local variable = key_variable(choice, row)
-  local key = first_not_nil(wanted.api_key, choice.spec.api_key)
-  if type(key) == "function" then key = key() end
   if key == false then return nil, variable, true end
   if key == nil or key == "" then
     key = choice.key_from and config.env(choice.key_from) or config.env(variable)
@@ -180,7 +189,8 @@ local function build(wanted, choice, row, model)
   local spec = choice.spec
   local parsed, bad_url = base_of(wanted, choice, row)
   if not parsed then return nil, bad_url end
-  local key, variable, none_wanted = key_of(wanted, choice, row)
+  local given, ask = given_key(wanted, choice)
+  local key, variable, none_wanted = key_of(given, choice, row)
   local insecure = first_not_nil(wanted.insecure, spec.insecure)
   local trouble = check_key(key, variable, none_wanted, choice, row, parsed, insecure)
     or check_flags(spec.flags, choice.name)
@@ -188,13 +198,12 @@ local function build(wanted, choice, row, model)
   local headers, bad_header = merged_headers(own_headers(choice.name), spec.headers or {},
     wanted.headers or {})
   if not headers then return nil, bad_header end
-  local asks_key = type(first_not_nil(wanted.api_key, spec.api_key)) == "function"
   if key then log.secret(key) end
   return {
     name = choice.name, base_url = parsed.text, model = model or spec.model,
     api_key = key, auth = spec.auth or row.auth or "bearer", headers = headers,
     query = merged(base_url.query_table(parsed.query), spec.query or {}, wanted.query or {}),
-    flags = flags_of(row, spec), asks_key = asks_key,
+    flags = flags_of(row, spec), ask_key = ask, asked_key = ask and given,
   }
 end
 

@@ -46,11 +46,11 @@ local function script_profile(script)
 end
 
 
-local function resolve(request, model, is_fallback)
+local function resolve(request, model, is_fallback, asked)
   local wanted = {
     model = model, provider = request.provider, base_url = request.base_url,
     api_key = request.api_key, headers = request.headers, query = request.query,
-    insecure = request.insecure,
+    insecure = request.insecure, asked = asked,
   }
   if is_fallback and not request.base_url and provider.prefix(model) then
     -- another server: nothing that was meant for the first one goes there
@@ -98,12 +98,17 @@ end
 ---@param request rille.ChatRequest    with all its timeouts
 ---@param model any                    a name or a script; nil: the default
 ---@param is_fallback boolean
+---@param asked? {key: any}            what the function for the key gave just now
 ---@return rille.Target? target
 ---@return rille.Failure? failure
-function target.new(request, model, is_fallback)
+function target.new(request, model, is_fallback, asked)
   local script = target.is_script(model) and model or nil
   local profile, trouble
-  if script then profile = script_profile(script) else profile, trouble = resolve(request, model, is_fallback) end
+  if script then
+    profile = script_profile(script)
+  else
+    profile, trouble = resolve(request, model, is_fallback, asked)
+  end
   if not profile then return nil, trouble end
   return complete({
     profile = profile, script = script, endpoint = script and endpoint.new() or endpoint.of(profile),

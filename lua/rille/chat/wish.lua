@@ -2,8 +2,8 @@
 ---
 --- Its owner (an agent, or one call) keeps a wish as long as it `serves`; the wish keeps the first of its targets as
 --- long as all that it was made of stays as it was: the configuration, the variables of the environment that were read,
---- what was learned about servers, and no function that gives the key. Invariant: what comes out is what would be made
---- anew; a wish that outlives a request holds copies, so that nobody changes it from outside.
+--- what was learned about servers, and the key; a function that gives it is asked each time. Invariant: what comes out
+--- is what would be made anew; a wish that outlives a request holds copies, so that nobody changes it from outside.
 
 local config = require "rille.config"
 local core = require "rille.core"
@@ -151,14 +151,24 @@ function Wish:serves(model, tools, asked)
 end
 
 
---- Makes the first target, and notes what it is made of.
-local function first_target(self)
+--- Makes the first target, and notes what it is made of. A function that gives the key may have waited, and notes are
+--- right only where nobody does: then it is made once more, with what the function gave.
+local function first_target(self, asked)
   local notes <close> = config.take_notes()
   local changes = heal.changes
-  local made, trouble = target.new(self.request, self._models[1] or nil, false)
-  local is_kept = made and not made.profile.asks_key
-  self._target, self._notes, self._changes = is_kept and made or nil, notes, changes
+  local made, trouble = target.new(self.request, self._models[1] or nil, false, asked)
+  if made and made.profile.ask_key and not asked then
+    return first_target(self, { key = made.profile.asked_key })
+  end
+  self._target, self._notes, self._changes = made, notes, changes
   return made, trouble
+end
+
+
+--- Would the target that is kept be made the same way now?
+local function holds(self, asked)
+  return self._target and self._changes == heal.changes and self._notes:hold()
+    and (not asked or asked.key == self._target.profile.asked_key)
 end
 
 
@@ -173,9 +183,10 @@ function Wish:target(number)
     if model == nil then return nil end
     return target.new(self.request, model, true)
   end
-  local kept = self._target   -- it would be made the same way now, unless one of these changed
-  if kept and self._changes == heal.changes and self._notes:hold() then return kept end
-  return first_target(self)
+  local ask = self._target and self._target.profile.ask_key
+  local asked = ask and { key = (ask()) } or nil
+  if holds(self, asked) then return self._target end
+  return first_target(self, asked)
 end
 
 
