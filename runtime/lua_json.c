@@ -203,7 +203,10 @@ static void push_object(lua_State *L, const cJSON *object, bool nulls)
 {
     lua_createtable(L, 0, count_children(object));
     for (const cJSON *child = object->child; child != NULL; child = child->next) {
-        rl_lua_push_carried(L, child->string);
+        if ((child->type & cJSON_StringIsConst) != 0)
+            lua_pushstring(L, child->string); /* plain; and Lua knows it by its address */
+        else
+            rl_lua_push_carried(L, child->string);
         rl_lua_push_json(L, child, nulls);
         lua_rawset(L, -3);
     }
