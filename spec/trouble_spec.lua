@@ -174,6 +174,23 @@ describe("rille.chat.trouble", function()
     assert.equal("rate_limit", of({ kind = "http_error", status = 429, message = busy }).code)
   end)
 
+  it("knows a key that is refused with another status, or with none", function()
+    for _, message in ipairs {
+      "API key not valid. Please pass a valid API key.", "Incorrect API key provided: xa***Qz.", "invalid api key",
+    } do
+      assert.equal("authentication", of({ kind = "http_error", status = 400, message = message }).code, message)
+    end
+    local refused = { kind = "stream_error", type = "invalid_request_error", code = "invalid_api_key", message = "No." }
+    assert.equal("authentication", of(refused).code)
+    assert.equal("authentication", of({ kind = "stream_error", code = "unauthorized", message = "No." }).code)
+  end)
+
+  it("does not take Gemini's limits per minute for a spent quota", function()
+    local message = "You exceeded your current quota, please check your plan and billing details. Please retry in 24.5s."
+    assert.equal("rate_limit", of({ kind = "http_error", status = 429, type = "RESOURCE_EXHAUSTED", message = message }).code)
+    assert.equal("quota", of({ kind = "http_error", status = 429, message = message }).code)
+  end)
+
   it("reads the message where an error inside a reply says nothing else", function()
     for message, code in pairs {
       ["rate limit exceeded(RPM)"] = "rate_limit", ["Too Many Requests"] = "rate_limit", ["invalid api key"] = "authentication",

@@ -32,6 +32,7 @@ local BY_WORD <const> = {
   { "content_filter", "content_filter" }, { "content_policy", "content_filter" },
   { "responsibleaipolicy", "content_filter" }, { "data_inspection_failed", "content_filter" },
   { "moderation", "content_filter" },
+  { "resource_exhausted", "rate_limit" },   -- Gemini's limits per minute, in OpenAI's words for a spent quota
 }
 local BY_MESSAGE <const> = {
   { "maximum context length", "context_length" },
@@ -44,7 +45,8 @@ local BY_MESSAGE <const> = {
   { "exceeded model token limit", "context_length" },
   { "reduce the length of the messages", "context_length" },
   { "when context the overflows", "context_length" },   -- LM Studio writes it so
-  { "api key not valid", "authentication" },
+  { "api key not valid", "authentication" }, { "invalid api key", "authentication" },
+  { "incorrect api key", "authentication" },
   { "exceeded your current quota", "quota" }, { "credit balance is too low", "quota" },
   { "insufficient balance", "quota" }, { "insufficient credits", "quota" },
 }
@@ -52,7 +54,8 @@ local BY_MESSAGE <const> = {
 local IN_STREAM <const> = {
   { "rate_limit", "rate_limit" }, { "too_many_requests", "rate_limit" },
   { "overloaded", "server_error" },
-  { "authentication", "authentication" }, { "permission", "permission" },
+  { "authentication", "authentication" }, { "invalid_api_key", "authentication" },
+  { "unauthorized", "authentication" }, { "permission", "permission" },
   { "not_found", "not_found" },
   { "invalid_request", "invalid_request" }, { "bad_request", "invalid_request" },
   { "tool_use_failed", "invalid_request" },
@@ -60,7 +63,6 @@ local IN_STREAM <const> = {
 --- … or where only the message does: MiniMax numbers its errors itself, others send a string.
 local IN_STREAM_MESSAGE <const> = {
   { "rate limit", "rate_limit" }, { "too many requests", "rate_limit" },
-  { "invalid api key", "authentication" }, { "incorrect api key", "authentication" },
   { "login fail", "authentication" },
 }
 --- What to say where the server said nothing.
