@@ -83,11 +83,11 @@ local function wishes_of(run, number)
 end
 
 
---- A table with all that is in both; what the second says counts.
-local function merged(first, second)
-  local all = {}
-  for name, value in pairs(first or NOTHING) do all[name] = value end
-  for name, value in pairs(second or NOTHING) do all[name] = value end
+--- Copies what is in a table, if there is one, into another.
+local function add_all(all, more)
+  if more then
+    for name, value in pairs(more) do all[name] = value end
+  end
   return all
 end
 
@@ -124,8 +124,7 @@ end
 function request.prepare(run)
   local agent, number = run.agent, #run.turns + 1
   local wishes = wishes_of(run, number)
-  local params = merged(agent.params, run.options.params)
-  if wishes.params then params = merged(params, wishes.params) end
+  local params = add_all(add_all(add_all({}, agent.params), run.options.params), wishes.params)
   local tools = wishes.tools and toolset.new(wishes.tools, "prepare", 1) or tools_of(run)
   local model = wishes.model or model_of(run)
   params.tool_choice = choose(run, params, wishes)
@@ -191,7 +190,7 @@ local function listen(run, exchange)
     if kind == "retry" or kind == "fallback" then
       pieces, run.partial_pieces = nil, nil
       if kind == "fallback" then fall_back(run, delta) end
-      run.bus:emit(kind, merged(delta))
+      run.bus:emit(kind, add_all({}, delta))
     elseif choice == 0 or choice == nil then
       if kind == "text" then
         pieces = pieces or {}
