@@ -327,13 +327,13 @@ describe("rille.chat.completions.create", function()
       connection:hold()
     end)
     local base_url = server.url .. "/v1"
+    local state = endpoint.of { base_url = base_url, api_key = "k", model = "m" }
     do
       local stream = assert(completions.create({ model = "m", messages = HELLO, stream = true },
         { base_url = base_url, api_key = "k" }))
       assert.truthy(stream())
+      assert.equal(1, state._running)
     end
-    local state = endpoint.of { base_url = base_url, api_key = "k", model = "m" }
-    assert.equal(1, state._running)
     collectgarbage()
     collectgarbage()
     assert.equal(0, state._running)

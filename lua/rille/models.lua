@@ -37,10 +37,10 @@ end
 
 
 --- The error of a response as a failure, by the same rules as for completions.
-local function refused(reply, profile)
+local function refused(reply, document, profile)
   local canonical = core.decode(reply.body,
     { status = reply.status, headers = header_lines(reply.headers), stream = false })
-  local told = { kind = "bad_body", message = "the answer is no list of models" }
+  local told = { kind = "empty_response", message = "the answer is no list of models", detail = document }
   for name, value in pairs(type(canonical.error) == "table" and canonical.error or {}) do
     if value ~= json.null then told[name] = value end
   end
@@ -66,9 +66,9 @@ function models.list(given)
     timeout = given.timeout or DEFAULT_SECONDS,
   })
   if not reply then return nil, failure.from(unreachable) end
-  if reply.status ~= 200 then return nil, refused(reply, profile) end
-  local list = list_of(json.decode(reply.body, { nulls = false }))
-  if not list then return nil, refused(reply, profile) end
+  local document = json.decode(reply.body, { nulls = false })
+  local list = reply.status == 200 and list_of(document)
+  if not list then return nil, refused(reply, document, profile) end
   return list
 end
 

@@ -145,7 +145,7 @@ local function words_of(reply, hint)
     if not status or reply.kind == "bad_body" then return KIND_TEXT[reply.kind] or tostring(reply.kind) end
     return "HTTP " .. status .. (STATUS_TEXT[status] and " " .. STATUS_TEXT[status] or "")
   end
-  if reply.kind == "bad_body" and not hint then return KIND_TEXT.bad_body .. ": " .. message end
+  if reply.kind == "bad_body" and reply.detail == nil and not hint then return KIND_TEXT.bad_body .. ": " .. message end
   return message
 end
 
