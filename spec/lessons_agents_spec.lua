@@ -6,13 +6,7 @@ local json = require "rille.json"
 local rille = require "rille"
 
 local S <const> = rille.script
-
---- The results of one turn with these calls.
-local function results_of(calls, tools, more)
-  local options = { tools = tools }
-  for key, value in pairs(more or {}) do options[key] = value end
-  return agents.results(agents.quietly(agents.reply, agents.new({ S.calls(calls), S.text "done" }, options)).transcript)
-end
+local results_of = agents.results_of
 
 describe("lessons: approvals", function()
   local function guarded()

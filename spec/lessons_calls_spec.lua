@@ -1,33 +1,10 @@
 --- lessons_calls_spec.lua -- what users of other runtimes lost an afternoon to: what a model may call without harm. The
 --- names carry project and issue; docs/lessons.md is the table.
 local agents = require "spec.support.agents"
-local core = require "rille.core"
 local rille = require "rille"
 
 local S <const> = rille.script
-
---- The results of one turn with these calls.
-local function results_of(calls, tools, more)
-  local options = { tools = tools }
-  for key, value in pairs(more or {}) do options[key] = value end
-  return agents.results(agents.quietly(agents.reply, agents.new({ S.calls(calls), S.text "done" }, options)).transcript)
-end
-
---- How long `fn` takes.
-local function seconds(fn)
-  local start = core.now()
-  fn()
-  return core.now() - start
-end
-
---- Counts its calls.
-local function counter(name, more)
-  local count = 0
-  return agents.tool(name, function()
-    count = count + 1
-    return count
-  end, more), function() return count end
-end
+local results_of, seconds, counter = agents.results_of, agents.seconds, agents.counter
 
 describe("lessons: calls", function()
   it("openai-agents #325 #686 #1671 #2204 #2957 #3459: an unknown tool is an error result with the valid names", async(function()

@@ -1,34 +1,11 @@
 --- lessons_limits_spec.lua -- what users of other runtimes lost an afternoon to: loops and budgets. The names carry
 --- project and issue; docs/lessons.md is the table.
 local agents = require "spec.support.agents"
-local core = require "rille.core"
 local rille = require "rille"
 
 local S <const> = rille.script
+local results_of, seconds, counter = agents.results_of, agents.seconds, agents.counter
 local usage <const> = { prompt_tokens = 40, completion_tokens = 10, total_tokens = 50 }
-
---- The results of one turn with these calls.
-local function results_of(calls, tools, more)
-  local options = { tools = tools }
-  for key, value in pairs(more or {}) do options[key] = value end
-  return agents.results(agents.quietly(agents.reply, agents.new({ S.calls(calls), S.text "done" }, options)).transcript)
-end
-
---- How long `fn` takes.
-local function seconds(fn)
-  local start = core.now()
-  fn()
-  return core.now() - start
-end
-
---- Counts its calls.
-local function counter(name, more)
-  local count = 0
-  return agents.tool(name, function()
-    count = count + 1
-    return count
-  end, more), function() return count end
-end
 
 describe("lessons: loops and budgets", function()
   local function again(count)

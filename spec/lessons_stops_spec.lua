@@ -6,20 +6,7 @@ local rille = require "rille"
 local sendable = require "spec.support.sendable"
 
 local S <const> = rille.script
-
---- The results of one turn with these calls.
-local function results_of(calls, tools, more)
-  local options = { tools = tools }
-  for key, value in pairs(more or {}) do options[key] = value end
-  return agents.results(agents.quietly(agents.reply, agents.new({ S.calls(calls), S.text "done" }, options)).transcript)
-end
-
---- How long `fn` takes.
-local function seconds(fn)
-  local start = core.now()
-  fn()
-  return core.now() - start
-end
+local results_of, seconds = agents.results_of, agents.seconds
 
 describe("lessons: the end of a run", function()
   local function slow_run(more)

@@ -115,4 +115,35 @@ function agents.quietly(fn, ...)
   return table.unpack(results, 2, results.n)
 end
 
+--- The results of one turn with these calls.
+--- @param calls table[]     as for rille.script.calls
+--- @param tools rille.Tool[]
+--- @param more? table       options of the agent
+--- @return string[]
+function agents.results_of(calls, tools, more)
+  local options = { tools = tools }
+  for key, value in pairs(more or {}) do options[key] = value end
+  local agent = agents.new({ rille.script.calls(calls), rille.script.text "done" }, options)
+  return agents.results(agents.quietly(agents.reply, agent).transcript)
+end
+
+--- How long `fn` takes.
+--- @return number seconds
+function agents.seconds(fn)
+  local start = rille.now()
+  fn()
+  return rille.now() - start
+end
+
+--- A tool that counts its calls, and what tells how many there were.
+--- @return rille.Tool
+--- @return fun(): integer
+function agents.counter(name, more)
+  local count = 0
+  return agents.tool(name, function()
+    count = count + 1
+    return count
+  end, more), function() return count end
+end
+
 return agents
