@@ -130,7 +130,9 @@ RILLE_API int rille_call_result(rille_call *call, const char *content);
 RILLE_API int rille_call_fail(rille_call *call, const char *reason);
 
 /* Opens an agent from a JSON object with the options of rille.agent: model, instructions, limits,
- * params, base_url, api_key, … Freed by rille_agent_close or rille_close. NULL on failure. */
+ * params, base_url, api_key, … "tools" names those of rille_tool_add; "transcript" holds messages
+ * to go on from (a saved game); "output" is a JSON Schema, as text where the order of its members
+ * matters. Freed by rille_agent_close or rille_close. NULL on failure. */
 RILLE_API rille_agent *rille_agent_open(rille *rt, const char *options);
 
 /* Opens the agent that the Lua file <path> returns (rille.agent{…}); C tools are added to its own.
