@@ -7,6 +7,8 @@ local fake_wire = require "spec.support.fake_wire"
 local heal = require "rille.heal"
 local json = require "rille.json"
 local rille = require "rille"
+local temporary = require "spec.support.temporary"
+local uv = require "rille.uv"
 local wish = require "rille.chat.wish"
 local world = require "spec.support.world"
 
@@ -219,6 +221,22 @@ describe("the first target of a wish", function()
     now = "e"
     assert.equal("e", assert(kept:target(1)).profile.api_key)
     assert.equal(9, count)
+  end)
+
+  it("sends what a function gives for the key to its own provider only", function()
+    local directory <close> = temporary.directory()
+    assert(uv.fs_mkdir(directory.path .. "/rille", 448))
+    directory.file("rille/config.lua", [[return { providers = {
+      a = { base_url = "http://localhost:9/v1", api_key = function() return "key-a" end },
+      b = { base_url = "http://localhost:10/v1", api_key = function() return "key-b" end },
+    } }]])
+    variables.XDG_CONFIG_HOME = directory.path
+    local kept = wish.keep(nil, NO_TOOLS, {})
+    for _, name in ipairs { "a", "b", "b", "a" } do
+      variables.RILLE_MODEL = name .. ":m"
+      local profile = assert(kept:target(1)).profile
+      assert.same({ name, "key-" .. name }, { profile.name, profile.api_key })
+    end
   end)
 
   it("minds variables that were read beside a function that waits for the key", async(function()

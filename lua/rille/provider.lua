@@ -28,7 +28,7 @@ local provider = {}
 ---@field headers? table<string, string|false>
 ---@field query? table<string, string>
 ---@field insecure? boolean
----@field asked? {key: any}         what a function gave for the key just now: it is not asked again
+---@field asked? {ask: function, key: any}   what this function gave for the key just now: it is not asked again
 
 ---@class rille.Profile             resolved: where a request goes and how
 ---@field name string
@@ -85,7 +85,8 @@ end
 local function given_key(wanted, choice)
   local given = first_not_nil(wanted.api_key, choice.spec.api_key)
   if type(given) ~= "function" then return given end
-  if wanted.asked then return wanted.asked.key, given end
+  local asked = wanted.asked
+  if asked and asked.ask == given then return asked.key, given end   -- what another one gave is another one's
   return (given()), given
 end
 

@@ -98,7 +98,7 @@ end
 ---@param request rille.ChatRequest    with all its timeouts
 ---@param model any                    a name or a script; nil: the default
 ---@param is_fallback boolean
----@param asked? {key: any}            what the function for the key gave just now
+---@param asked? {ask: function, key: any}   what the function for the key gave just now
 ---@return rille.Target? target
 ---@return rille.Failure? failure
 function target.new(request, model, is_fallback, asked)

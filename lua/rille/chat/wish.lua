@@ -157,8 +157,9 @@ local function first_target(self, asked)
   local notes <close> = config.take_notes()
   local changes = heal.changes
   local made, trouble = target.new(self.request, self._models[1] or nil, false, asked)
-  if made and made.profile.ask_key and not asked then
-    return first_target(self, { key = made.profile.asked_key })
+  local ask = made and made.profile.ask_key
+  if ask and not (asked and asked.ask == ask) then
+    return first_target(self, { ask = ask, key = made.profile.asked_key })
   end
   self._target, self._notes, self._changes = made, notes, changes
   return made, trouble
@@ -184,7 +185,7 @@ function Wish:target(number)
     return target.new(self.request, model, true)
   end
   local ask = self._target and self._target.profile.ask_key
-  local asked = ask and { key = (ask()) } or nil
+  local asked = ask and { ask = ask, key = (ask()) } or nil
   if holds(self, asked) then return self._target end
   return first_target(self, asked)
 end
