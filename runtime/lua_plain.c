@@ -30,10 +30,12 @@ struct member {
 };
 
 
-static struct member *find(struct member *members, const char *const *names, const char *name)
+/* A name may hold a NUL: then it is none of these. */
+static struct member *find(struct member *members, const char *const *names, const char *name,
+                           size_t len)
 {
     for (size_t i = 0; names[i] != NULL; i++)
-        if (strcmp(names[i], name) == 0)
+        if (strcmp(names[i], name) == 0 && strlen(names[i]) == len)
             return &members[i];
     return NULL;
 }
@@ -49,7 +51,7 @@ static bool read_members(lua_State *L, int index, const char *const *names, stru
     for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
         struct member *member = NULL;
         if (lua_type(L, -2) == LUA_TSTRING)
-            member = find(members, names, lua_tostring(L, -2));
+            member = find(members, names, lua_tostring(L, -2), (size_t)lua_rawlen(L, -2));
         if (member == NULL)
             return false;
         member->type = lua_type(L, -1);

@@ -72,6 +72,7 @@ describe("Transcript:unwired where plain messages serve", function()
     ["another role"] = { role = "developer", content = "hi" },
     ["a role that begins alike"] = { role = "user\0", content = "hi" },
     ["a name"] = { role = "user", content = "hi", name = "Ann" },
+    ["a member that begins alike"] = { role = "user", content = "hi", ["content\0"] = "ho" },
     ["parts"] = { role = "user", content = { { type = "text", text = "hi" } } },
     ["no content"] = { role = "user" },
     ["null for a prompt"] = { role = "user", content = json.null },
