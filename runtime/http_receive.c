@@ -61,6 +61,7 @@ static int on_connected(void *owner, char *peer, char *local, int peer_port, int
         stop(http);
         return CURL_PREREQFUNC_ABORT;
     }
+    http->sendings++;
     http->clock.phase = RL_HTTP_WAITING;
     http->clock.sent_at = uv_now(http->pool->loop);
     http->uploaded = 0;

@@ -44,6 +44,18 @@ void rl_http_set_paused(struct rl_http *http, bool paused)
 }
 
 
+/* An easy handle counts for all its life how often libcurl repeated a request because its
+ * connection had died, and gives up at the sixth time: only one that surely repeated nothing is
+ * used again. */
+static void give_back(struct rl_http *http)
+{
+    if (http->sendings == 1 && http->clock.phase >= RL_HTTP_RECEIVING)
+        rl_http_spares_keep(&http->pool->spares, http->easy);
+    else
+        curl_easy_cleanup(http->easy);
+}
+
+
 /* The only end of a transfer, whatever the cause. */
 void rl_http_finish(struct rl_http *http, const struct rl_err *err)
 {
@@ -55,7 +67,7 @@ void rl_http_finish(struct rl_http *http, const struct rl_err *err)
         http->pool->running = http->next;
     if (http->next != NULL)
         http->next->prev = http->prev;
-    rl_http_spares_keep(&http->pool->spares, http->easy);
+    give_back(http);
     rl_http_fields_unref(http->fields);
     rl_http_body_free(&http->body);
     uv_close((uv_handle_t *)&http->timer, on_closed);

@@ -29,6 +29,7 @@ struct rl_http {
     struct rl_http_body body; /* bytes NULL: none, or sent and freed */
     size_t read_at;           /* bytes that body.read gave */
     curl_off_t uploaded;      /* of the body, when we looked last */
+    int sendings;             /* how often libcurl was about to send the request */
 
     struct rl_http_head *head; /* these three are the owner's; events NULL: it knows the end */
     const struct rl_http_events *events;

@@ -134,6 +134,20 @@ describe("rille.http.get", function()
     assert.equal(5, #server.requests)
   end))
 
+  it("asks again however often connections died before", async(function()
+    local server <close> = raw_server.start(function(connection)
+      if connection.is_old then return connection:reset() end
+      connection.is_old = true
+      connection:send(response "ok")
+    end)
+    for i = 1, 20 do
+      local reply, failure = http.get(server.url .. "/")
+      assert.is_nil(failure)
+      assert.equal("ok", reply.body, i)
+    end
+    assert.equal(20, server.accepted)
+  end))
+
   it("asks again on a fresh connection when the server closed the old one", async(function()
     local server <close> = raw_server.start(function(connection)
       connection:send(response("hello"))
