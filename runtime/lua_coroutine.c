@@ -14,11 +14,10 @@
 struct originals {
     struct rl_engine *engine;
     lua_CFunction resume, close;
-    lua_CFunction wrapped; /* what coroutine.wrap returns; its upvalue 1 is the coroutine */
 };
 
 enum {
-    THREAD = 1, /* upvalue of a wrapped coroutine, where Lua's own function looks for it */
+    THREAD = 1, /* upvalue of a wrapped coroutine */
     ORIGINALS = 2
 };
 
@@ -35,10 +34,11 @@ static int run_inside(lua_State *L, lua_CFunction original)
     struct rl_engine *engine = originals_of(L)->engine;
     lua_State *inner = lua_tothread(L, 1);
     /* with room for the arguments nothing can be raised before control is back */
-    if (inner == NULL || !lua_checkstack(inner, lua_gettop(L)) || !rl_task_switch(engine, inner))
+    if (inner == NULL || !lua_checkstack(inner, lua_gettop(L)))
         return original(L);
+    rl_task_switch(engine, inner);
     int count = original(L);
-    rl_task_switch(engine, L);
+    rl_task_switch(engine, L); /* the task's first deadline may have been set inside */
     return count;
 }
 
@@ -81,14 +81,12 @@ static int raise_inner(lua_State *L)
 }
 
 
+/* By way of resume: Lua's own function would raise past us, and whoever runs would stay unknown. */
 static int l_wrapped(lua_State *L)
 {
-    const struct originals *own = originals_of(L);
-    if (!rl_task_is_watched(own->engine))
-        return own->wrapped(L); /* which raises past us */
     lua_pushvalue(L, lua_upvalueindex(THREAD));
     lua_insert(L, 1);
-    int count = run_inside(L, own->resume);
+    int count = run_inside(L, originals_of(L)->resume);
     if (lua_toboolean(L, -count))
         return count - 1;
     return raise_inner(L);
@@ -117,13 +115,9 @@ static bool find_originals(lua_State *L, int coroutine, struct originals *found)
     lua_getfield(L, coroutine, "wrap");
     found->resume = lua_tocfunction(L, -3);
     found->close = lua_tocfunction(L, -2);
-    if (lua_tocfunction(L, -1) != NULL) {
-        lua_pushcfunction(L, l_wrap); /* any function will do */
-        lua_call(L, 1, 1);
-        found->wrapped = lua_tocfunction(L, -1);
-    }
+    bool is_whole = lua_tocfunction(L, -1) != NULL;
     lua_settop(L, top);
-    return found->resume != NULL && found->close != NULL && found->wrapped != NULL;
+    return is_whole && found->resume != NULL && found->close != NULL;
 }
 
 

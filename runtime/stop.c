@@ -134,18 +134,10 @@ static void on_strike(lua_State *L, void *owner)
 }
 
 
-bool rl_task_is_watched(const struct rl_engine *engine)
+void rl_task_switch(struct rl_engine *engine, lua_State *to)
 {
-    return engine->interrupt != NULL && rl_interrupt_running(engine->interrupt) != NULL;
-}
-
-
-bool rl_task_switch(struct rl_engine *engine, lua_State *to)
-{
-    if (!rl_task_is_watched(engine))
-        return false;
-    rl_interrupt_switch(engine->interrupt, to);
-    return true;
+    if (engine->interrupt != NULL)
+        rl_interrupt_switch(engine->interrupt, to);
 }
 
 

@@ -141,13 +141,9 @@ void rl_task_cancel(lua_State *L, struct rl_task *task, int reason);
  * that; then only waits end at a deadline. */
 bool rl_task_set_deadline(lua_State *L, struct rl_task *task, uint64_t deadline_ns, int reason);
 
-/* Is there a deadline that may strike the code that runs? */
-bool rl_task_is_watched(const struct rl_engine *engine);
-
 /* The coroutine <to> begins to run inside a task, or has got control back from one of the script's
- * own; it must live until the next switch. Returns false when no deadline is watched, so that
- * nobody has to be told. */
-bool rl_task_switch(struct rl_engine *engine, lua_State *to);
+ * own; it must live until the next switch. Does nothing while no deadline is watched. */
+void rl_task_switch(struct rl_engine *engine, lua_State *to);
 
 enum rl_task_state {
     RL_TASK_READY,

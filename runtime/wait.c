@@ -331,6 +331,7 @@ int rl_park(lua_State *L, struct rl_op *op, int64_t timeout_ms, lua_KContext ctx
     }
     check_may_turn(L, engine);
     engine->wake = wait_turning(L, engine, op, timeout_ms);
+    rl_task_switch(engine, L); /* it may be watched only since then */
     if (is_called_away(task)) {
         if (!task->cancelled)
             rl_task_cancel_late(L, task);

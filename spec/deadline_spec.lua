@@ -4,6 +4,11 @@ local function late()
   return setmetatable({ code = "timeout", message = "ran too long" }, core.failure_metatable)
 end
 
+local function spin(seconds)
+  local start = core.now()
+  while core.now() - start < seconds do type(start) end
+end
+
 --- Runs `fn` with a deadline; its failure and the seconds it took.
 local function stopped(fn, seconds)
   local task = core.spawn(fn)
@@ -45,6 +50,37 @@ describe("task:deadline", function()
         end))
       end
     end) < 2)
+  end))
+
+  it("stops what runs after the coroutine in which it was set", async(function()
+    local task, failure = nil, late()
+    local function set() task:deadline(0.05, failure) end
+    local function fail() set() error("boom") end
+    for _, inside in ipairs { set, fail } do
+      task = core.spawn(function()
+        pcall(coroutine.wrap(inside))
+        collectgarbage()   -- that coroutine is gone
+        spin(2)
+      end)
+      local start = core.now()
+      local _, met = task:join()
+      assert.equal(failure, met)
+      assert.is_true(core.now() - start < 1.5)
+    end
+  end))
+
+  it("stops the coroutine that waited when it was set", async(function()
+    local function wait_and_spin()
+      core.sleep(0.02)
+      spin(2)
+    end
+    local task, failure = core.spawn(function() coroutine.wrap(wait_and_spin)() end), late()
+    core.sleep(0.005)
+    task:deadline(0.05, failure)
+    local start = core.now()
+    local _, met = task:join()
+    assert.equal(failure, met)
+    assert.is_true(core.now() - start < 1.5)
   end))
 
   it("does not strike what cleans up after a wait that it ended", async(function()
