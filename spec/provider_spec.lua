@@ -350,6 +350,7 @@ describe("rille.provider", function()
     it("knows no stream_options in old versions (R25)", function()
       local profile = resolve { model = "azure:g", query = { ["api-version"] = "2024-06-01" } }
       assert.is_false(profile.flags.stream_usage)
+      assert.is_true(resolve({ model = "azure:g", query = { ["api-version"] = "2024-10-21" } }).flags.stream_usage)
     end)
 
     it("is recognised by its host", function()

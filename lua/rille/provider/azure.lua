@@ -10,6 +10,15 @@ local url = require "rille.http.url"
 local azure = {}
 
 
+--- Other profiles share the flags.
+local function without_stream_usage(flags)
+  local made = {}
+  for name, value in pairs(flags) do made[name] = value end
+  made.stream_usage = false
+  return made
+end
+
+
 --- Completes base URL, query and flags of a resolved profile, in place.
 ---@param profile rille.Profile
 function azure.place(profile)
@@ -24,7 +33,7 @@ function azure.place(profile)
   profile.query["api-version"] = version
   profile.base_url = base .. "/openai/deployments/" .. url.escape(profile.model or "")
   profile.models_url = base .. "/openai"
-  if version < "2024-09" then profile.flags.stream_usage = false end
+  if version < "2024-09" then profile.flags = without_stream_usage(profile.flags) end
 end
 
 
