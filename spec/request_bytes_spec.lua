@@ -308,4 +308,26 @@ describe("the bytes of a request", function()
       .. '"stream_options":{"include_usage":true},"tools":[{"type":"function","function":{"name":"f",'
       .. '"parameters":{"type":"object","properties":{}}}}]}', server.requests[1].body)
   end))
+
+  it("are those of its own server, whoever else asks with the same transcript while a limit lasts", async(function()
+    local limits = { "x-ratelimit-remaining-requests: 0", "x-ratelimit-reset-requests: 300ms" }
+    local server <close> = raw_server.start(function(connection)
+      connection:send(raw_server.response(ANSWER, 200, limits))
+    end)
+    local call = { id = "call_of_many_letters", type = "function", ["function"] = { name = "f", arguments = "{}" } }
+    local messages = rille.transcript { { role = "user", content = "hi" }, { role = "assistant", tool_calls = { call } },
+      { role = "tool", tool_call_id = call.id, content = "done" }, { role = "user", content = "and?" } }
+    local function ask(profile)
+      return completions.create({ model = "m", messages = messages },
+        { provider = { name = profile, base_url = server.url .. "/v1", api_key = profile } })
+    end
+    assert(ask "mistral")
+    local waiting = rille.spawn(ask, "mistral")
+    rille.sleep(0.02)
+    assert(ask "ollama")
+    assert(waiting:join())
+    assert.equal(3, #server.requests)
+    assert.equal("Bearer mistral", server.requests[3].headers.authorization)
+    assert.equal(server.requests[1].body, server.requests[3].body)
+  end))
 end)

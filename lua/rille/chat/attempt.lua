@@ -84,11 +84,11 @@ end
 ---@return rille.Failure? failure   "timeout": the server's turn comes too late; "invalid_request": an unreadable image
 function attempt.send(target, messages, opening, want, deadline)
   local frame = target.frame
-  local refused = body.fill(frame, messages)
+  local late = not target.script and wait_for_turn(target.endpoint, target.profile.name, deadline)
+  if late then return nil, late end
+  local refused = body.fill(frame, messages)   -- after the wait: what others made of the transcript does not serve here
   if refused then return nil, refused end
   if target.script then return perform(target, messages, opening, want) end
-  local late = wait_for_turn(target.endpoint, target.profile.name, deadline)
-  if late then return nil, late end
   return core.chat(target.plan, not frame.whole and messages or nil, body.opening(frame, opening), want,
     attempt.left(deadline))
 end
