@@ -30,9 +30,13 @@ static int l_tree_gc(lua_State *L)
 }
 
 
+/* The kept one is collected when the state closes, and finalisers may still encode: without its
+ * metatable it keeps nothing any more. */
 static int l_buf_gc(lua_State *L)
 {
     rl_buf_free(lua_touserdata(L, 1));
+    lua_pushnil(L);
+    lua_setmetatable(L, 1);
     return 0;
 }
 
@@ -40,7 +44,7 @@ static int l_buf_gc(lua_State *L)
 /* Pushes the owner that the registry keeps, and takes it from there; NULL when somebody has it. */
 static void *take_owner(lua_State *L, enum rl_lua_json_slot slot)
 {
-    luaL_checkstack(L, 2, "JSON");
+    luaL_checkstack(L, 3, "JSON");
     lua_rawgetp(L, LUA_REGISTRYINDEX, &rl_lua_json_slots[slot]);
     void *owner = lua_touserdata(L, -1);
     if (owner == NULL) {
@@ -107,7 +111,10 @@ void rl_lua_pop_tree(lua_State *L)
 void rl_lua_pop_buf(lua_State *L)
 {
     struct rl_buf *buf = lua_touserdata(L, -1);
-    if (buf->cap <= MOST_KEPT)
+    bool will_be_collected = lua_getmetatable(L, -1);
+    if (will_be_collected)
+        lua_pop(L, 1);
+    if (will_be_collected && buf->cap <= MOST_KEPT)
         rl_buf_clear(buf);
     else
         rl_buf_free(buf);

@@ -119,10 +119,33 @@ static bool run(long n, bool for_ever)
 }
 
 
+/* A finaliser that is older than the library runs after the library's own. */
+static void run_late(void)
+{
+    static const char late[] =
+        "core = ...\n"
+        "setmetatable({}, { __gc = function() core.json_encode { ('x'):rep(100) } end })\n";
+    lua_State *L = lua_newstate(allocate, NULL);
+    luaL_openlibs(L);
+    lua_newtable(L);
+    if (luaL_loadstring(L, late) != LUA_OK)
+        printf("late: %s\n", lua_tostring(L, -1));
+    lua_pushvalue(L, -2);
+    lua_call(L, 1, 0);
+    rl_open_json(L);
+    lua_close(L);
+    if (alive != 0)
+        printf("a late finaliser: %ld blocks left\n", alive);
+    alive = 0;
+}
+
+
 int main(void)
 {
     cJSON_Hooks hooks = {check_malloc, check_free};
     cJSON_InitHooks(&hooks); /* this process is a test: nobody else uses cJSON in it */
+    countdown = -1;
+    run_late();
     for (int mode = 0; mode < 2; mode++) {
         long n = 0;
         while (n < 100000 && !run(n, mode == 1))
