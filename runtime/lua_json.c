@@ -306,6 +306,7 @@ static int l_base64(lua_State *L)
 static int l_base64_decode(lua_State *L)
 {
     static const struct rl_err bad = {RL_ESYNTAX, "not base64"};
+    lua_settop(L, 1); /* the buffer stands at 2 */
     bool pieces = lua_istable(L, 1);
     lua_Integer count = pieces ? (lua_Integer)lua_rawlen(L, 1) : 1;
     struct rl_base64 decoder;

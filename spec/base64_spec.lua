@@ -72,6 +72,12 @@ describe("rille.core.base64_decode", function()
     assert.equal("fo", decode("Z m 8 ="))
   end)
 
+  it("keeps what it has while it joins, whatever else it was given", function()
+    local pieces = {}
+    for i = 1, 40000 do pieces[i] = 10000000 + i end   -- numbers become text, and so make garbage
+    assert.equal(6 * #pieces, #decode(pieces, nil, nil))
+  end)
+
   it("joins pieces that are padded one by one", function()
     assert.equal("foobar", decode { "Zg==", "b28=", "YmFy" })
     assert.equal("foobar", decode "Zg==b28=YmFy")
