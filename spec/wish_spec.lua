@@ -223,6 +223,17 @@ describe("the first target of a wish", function()
     assert.equal(9, count)
   end)
 
+  it("is made anew when a script gets another name", function()
+    local script = { model = "one", respond = function() end }
+    local kept = wish.keep(script, NO_TOOLS, {})
+    local first = assert(kept:target(1))
+    assert.equal(first, kept:target(1))
+    script.model = "two"
+    assert.matches('"model":"two"', assert(kept:target(1)).frame.head)
+    script.model = nil
+    assert.equal("script", assert(kept:target(1)).profile.model)
+  end)
+
   it("sends what a function gives for the key to its own provider only", function()
     local directory <close> = temporary.directory()
     assert(uv.fs_mkdir(directory.path .. "/rille", 448))

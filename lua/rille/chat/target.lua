@@ -37,11 +37,19 @@ function target.is_script(model)
 end
 
 
+--- What a script is called now: scripts are objects, which may change.
+---@param script table
+---@return string
+function target.script_name(script)
+  return type(script.model) == "string" and script.model or "script"
+end
+
+
 --- A scripted model is a server of its own: what it refuses is no lesson for others.
 local function script_profile(script)
   return {
     name = "script", base_url = ("script://%p"):format(script), auth = "bearer", headers = {}, query = {},
-    model = type(script.model) == "string" and script.model or "script", flags = script_flags,
+    model = target.script_name(script), flags = script_flags,
   }
 end
 

@@ -168,8 +168,10 @@ end
 
 --- Would the target that is kept be made the same way now?
 local function holds(self, asked)
-  return self._target and self._changes == heal.changes and self._notes:hold()
-    and (not asked or asked.key == self._target.profile.asked_key)
+  local kept = self._target
+  return kept and self._changes == heal.changes and self._notes:hold()
+    and (not asked or asked.key == kept.profile.asked_key)
+    and (not kept.script or kept.profile.model == target.script_name(kept.script))
 end
 
 
