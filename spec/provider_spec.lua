@@ -448,6 +448,13 @@ describe("rille.provider", function()
       assert.equal("other-key", resolve({ model = "four:m" }).api_key)
     end)
 
+    it("asks whatever can be called for the key", function()
+      local vault = setmetatable({}, { __call = function() return "made-key" end })
+      local spec = { name = "one", base_url = "https://one.example/v1", api_key = vault }
+      assert.equal("made-key", resolve({ model = "m", provider = spec }).api_key)
+      assert.equal("made-key", resolve({ model = "m", base_url = "https://two.example/v1", api_key = vault }).api_key)
+    end)
+
     it("does not give OpenAI's key to a provider of the user's own", function()
       configure [[return { providers = { one = { base_url = "https://one.example/v1" } } }]]
       local failure = refused { model = "one:m" }

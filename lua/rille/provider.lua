@@ -84,7 +84,7 @@ end
 --- What the options say of the key, and the function that said it.
 local function given_key(wanted, choice)
   local given = first_not_nil(wanted.api_key, choice.spec.api_key)
-  if type(given) ~= "function" then return given end
+  if not options.is_callable(given) then return given end
   local asked = wanted.asked
   if asked and asked.ask == given then return asked.key, given end   -- what another one gave is another one's
   return (given()), given
