@@ -14,6 +14,22 @@ local function results_of(calls, tools, more)
 end
 
 describe("rille.dispatch", function()
+  it("gives the tool a copy of its path and its call", async(function()
+    local paths = {}
+    local tool = agents.tool("spoil", function(_, context)
+      paths[#paths + 1] = table.concat(context.path, ">")
+      context.path[1], context.call.name = "nobody", "other"
+      return context.call.name
+    end)
+    local inner = agents.new({ S.calls { { "spoil" }, { "spoil" } }, S.text "ok" }, { name = "inner", tools = { tool } })
+    local outer = agents.new({ S.call("inner", { prompt = "x" }), S.text "ok" }, { name = "outer", tools = { inner } })
+    for event in outer:stream "Go." do
+      assert.equal("outer", event.path[1])
+      if event.call then assert.not_equal("other", event.call.name) end
+    end
+    assert.same({ "outer>inner", "outer>inner" }, paths)
+  end))
+
   it("calls the tool with decoded arguments and a context", async(function()
     local seen, context
     local tool = agents.tool("look", function(args, given)

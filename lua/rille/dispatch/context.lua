@@ -1,6 +1,6 @@
 --- rille.dispatch.context -- walk 12: what a tool may know and do beside its arguments.
 ---
---- Invariant: what a context shows of a call is a copy; the bytes that run are frozen elsewhere.
+--- Invariant: what a context shows of call and path is a copy; the bytes that run are frozen elsewhere.
 
 local core = require "rille.core"
 local failure = require "rille.failure"
@@ -19,22 +19,12 @@ local context = {}
 local NO_NULLS <const> = { nulls = false }
 
 
---- `context.call` is made when somebody asks for it.
-function Context:__index(name)
-  if name ~= "call" then return Context[name] end
-  local call = self:shown_call()
-  self.call = call
-  return call
-end
-
-
 ---@param run rille.Run
 ---@param record rille.CallRecord
 ---@return rille.Context
 function context.new(run, record)
   return setmetatable({
-    value = run.value, agent = run.agent, path = run.bus.path, transcript = run.transcript, _run = run,
-    _record = record, call = nil,
+    value = run.value, agent = run.agent, transcript = run.transcript, _run = run, _record = record, call = nil,
   }, Context)
 end
 
@@ -46,6 +36,25 @@ function Context:shown_call()
   local arguments = record.arguments
   if record.kind == "function" then arguments = core.json_decode(arguments, NO_NULLS) end
   return { id = record.id, name = record.name, arguments = arguments }
+end
+
+
+--- Copies that are made when somebody asks for them.
+local copies <const> = {
+  call = Context.shown_call,
+  path = function(self)
+    local path = self._run.bus.path
+    return table.move(path, 1, #path, 1, {})
+  end,
+}
+
+
+function Context:__index(name)
+  local copy = copies[name]
+  if not copy then return Context[name] end
+  local made = copy(self)
+  self[name] = made
+  return made
 end
 
 
