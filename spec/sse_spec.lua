@@ -264,15 +264,8 @@ describe("core.sse", function()
       return os.clock() - start
     end
 
-    --- The time for four times the bytes is far from sixteen times the time, the best of a few tries.
     local function expect_linear(make, size)
-      local one, four = make(1), make(4)
-      local small, large
-      for _ = 1, 5 do
-        small, large = math.max(seconds(one, size), 0.002), seconds(four, size)
-        if large < small * 10 + 0.05 then return end
-      end
-      error(("%g s, then %g s for four times as much"):format(small, large))
+      effort.expect_linear(function(times) return seconds(make(times), size) end)
     end
 
     it("is linear for lines that end with CR", function()

@@ -18,4 +18,16 @@ function effort.within(seconds)
   return GC and seconds * 100 or seconds
 end
 
+--- Raises unless four times the work takes about four times as long, far from sixteen times: the best of a few tries, since a
+--- machine may be busy with something else.
+--- @param seconds fun(times: integer): number   does that much of the work and says what it took
+function effort.expect_linear(seconds)
+  local small, large
+  for _ = 1, 5 do
+    small, large = math.max(seconds(1), 0.002), seconds(4)
+    if large < small * 10 + 0.05 then return end
+  end
+  error(("%g s, then %g s for four times as much"):format(small, large), 2)
+end
+
 return effort
