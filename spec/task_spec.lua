@@ -103,7 +103,7 @@ describe("rille.all", function()
   both("runs side by side", function()
     local before = rille.now()
     rille.all { after(0.3), after(0.3), after(0.3) }
-    assert.is_true(rille.now() - before < 0.8)
+    assert.is_true(rille.now() - before < 0.72)
   end)
 
   both("keeps nil and false where they belong", function()

@@ -25,7 +25,7 @@ function effort.expect_linear(seconds)
   local small, large
   for _ = 1, 5 do
     small, large = math.max(seconds(1), 0.002), seconds(4)
-    if large < small * 10 + 0.05 then return end
+    if large < small * 10 then return end
   end
   error(("%g s, then %g s for four times as much"):format(small, large), 2)
 end
