@@ -19,6 +19,10 @@
  * does not see. docs/numbers.md has the measurements. */
 enum { GC_PAUSE = 150 };
 
+/* KB that a state may take before it collects for the first time: what loading the library makes is
+ * there to stay, and a collector that looks through it again and again finds nothing. */
+enum { GC_CREDIT_KB = 1024 };
+
 
 /* ------------------------------------------------------------------ memory, errors, log */
 
@@ -141,6 +145,7 @@ static int l_open(lua_State *L)
     struct rl_host_entry *entry = lua_touserdata(L, 1);
     luaL_openlibs(L);
     lua_gc(L, LUA_GCINC, GC_PAUSE, 0, 0);
+    lua_gc(L, LUA_GCSTEP, -GC_CREDIT_KB);
     rl_open_core(L, true);
     entry->rt->engine = rl_core_engine(L);
     if (entry->rt->options.interrupts)
