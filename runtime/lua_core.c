@@ -250,12 +250,15 @@ static bool load_from(lua_State *L, const char *directory, const char *name)
 }
 
 
+static int compare_name(const void *name, const void *module)
+{
+    return strcmp(name, ((const struct rl_module *)module)->name);
+}
+
+
 static const struct rl_module *find_embedded(const char *name)
 {
-    for (const struct rl_module *module = rl_embedded; module->name != NULL; module++)
-        if (strcmp(module->name, name) == 0)
-            return module;
-    return NULL;
+    return bsearch(name, rl_embedded, rl_embedded_count, sizeof(*rl_embedded), compare_name);
 }
 
 

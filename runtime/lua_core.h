@@ -15,16 +15,17 @@
 
 #define RILLE_VERSION "0.1.0"
 
-/* The Lua modules compiled in (embedded.c, made at build time). The last entry has a NULL name. */
+/* The Lua modules compiled in (embedded.c, made at build time), sorted by name. */
 struct rl_module {
     const char *name;          /* "rille.agent" */
     const char *where;         /* "@rille/agent.lua", for messages */
-    const unsigned char *code; /* compiled by the Lua of the build, debug information kept */
+    const unsigned char *code; /* compiled by the Lua of the build, lines kept */
     size_t code_len;           /* bytes */
     const unsigned char *text; /* for a Lua that refuses the code */
     size_t text_len;
 };
 extern const struct rl_module rl_embedded[];
+extern const size_t rl_embedded_count;
 
 /* Adds <functions> to the table on top of the stack. */
 void rl_core_functions(lua_State *L, const luaL_Reg *functions);

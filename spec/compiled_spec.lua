@@ -52,6 +52,26 @@ describe("the library that is compiled in", function()
     assert.matches("^rille/options%.lua:%d+: f: unknown option 'x'", message)
   end))
 
+  it("keeps the names of upvalues, and drops those of locals", async(function()
+    local code = [[
+      local check = require("rille.options").check
+      print(debug.getupvalue(check, 1), debug.getlocal(check, 1))
+    ]]
+    assert.matches("^[%a_]+\t", out_of(code))
+    assert.matches("\tnil\n$", out_of(code))
+    assert.matches("\tt\n$", out_of(code, { env = { RILLE_PATH = "lua" } }))
+  end))
+
+  it("loads without a collection", async(function()
+    local code = [[
+      local collected
+      setmetatable({}, { __gc = function() collected = true end })
+      require "rille.agent"
+      print(collected)
+    ]]
+    assert.equal("nil\n", out_of(code))
+  end))
+
   it("gives way to RILLE_PATH", async(function()
     local code = "print(debug.getinfo(require('rille.options').check, 'S').short_src)"
     assert.equal("lua/rille/options.lua\n", out_of(code, { env = { RILLE_PATH = "lua" } }))
@@ -66,5 +86,16 @@ describe("the library that is compiled in", function()
     local chunk = assert(load(arrays.code_1, "", "b"))
     assert.equal("@rille/json.lua", debug.getinfo(chunk, "S").source)
     assert.matches('{"rille.json", "@rille/json.lua", code_1, %d+, text_1, %d+},', made.stdout)
+  end))
+
+  it("does what the text says", async(function()
+    local paths = { "lua/rille/agent.lua", "lua/rille/limits.lua", "lua/rille/schema/value.lua" }   -- with every kind of constant
+    local made = assert(process.run { arg[-1] or "lua5.4", "runtime/embed.lua", paths[1], paths[2], paths[3],
+      max_bytes = 1 << 24 })
+    local arrays = arrays_of(made.stdout)
+    for i = 1, #paths do
+      local code, text = assert(load(arrays["code_" .. i], "", "b")), assert(load(arrays["text_" .. i], "", "t"))
+      assert.equal(string.dump(text, true), string.dump(code, true))
+    end
   end))
 end)
