@@ -7,6 +7,7 @@
 #include "json_build.h"
 
 #include "decimal.h"
+#include "names.h"
 #include "utf8.h"
 
 #include <limits.h>
@@ -193,39 +194,11 @@ static cJSON *add_item(cJSON *parent, cJSON *last)
 }
 
 
-/* The names that nearly every reply has, by length: items that are called so share them. */
-static const char *const known_names[][6] = {
-    [2] = {"id"},
-    [4] = {"name", "role", "type", "text"},
-    [5] = {"index", "model", "usage", "delta"},
-    [6] = {"object"},
-    [7] = {"content", "choices", "message", "created", "refusal"},
-    [8] = {"function", "logprobs"},
-    [9] = {"arguments"},
-    [10] = {"tool_calls"},
-    [11] = {"annotations"},
-    [12] = {"total_tokens", "audio_tokens", "service_tier"},
-    [13] = {"finish_reason", "prompt_tokens", "cached_tokens"},
-    [16] = {"reasoning_tokens"},
-    [17] = {"completion_tokens", "reasoning_content"},
-    [18] = {"system_fingerprint"},
-    [21] = {"prompt_tokens_details"},
-    [25] = {"completion_tokens_details"},
-    [26] = {"accepted_prediction_tokens", "rejected_prediction_tokens"},
-};
-
-
-/* The known name in quotes at <p>, or NULL. */
+/* The shared name in quotes at <p>, or NULL. */
 static const char *find_known(const char *p, const char *end)
 {
     const char *quote = memchr(p + 1, '"', (size_t)(end - p - 1));
-    size_t len = (size_t)(quote - p - 1);
-    if (len >= sizeof(known_names) / sizeof(known_names[0]))
-        return NULL;
-    for (const char *const *name = known_names[len]; *name != NULL; name++)
-        if (memcmp(*name, p + 1, len) == 0)
-            return *name;
-    return NULL;
+    return rl_name_find(p + 1, (size_t)(quote - p - 1));
 }
 
 

@@ -7,6 +7,7 @@
 
 #include "base64.h"
 #include "lua_core.h"
+#include "names.h"
 
 #include <math.h>
 #include <string.h>
@@ -132,11 +133,11 @@ void rl_lua_push_array_metatable(lua_State *L)
 
 void rl_lua_push_carried(lua_State *L, const char *carried)
 {
-    if (strpbrk(carried, "\xC0\xED") == NULL) { /* json.h: else it is plain already */
-        lua_pushstring(L, carried);
+    size_t len = strlen(carried);
+    if (memchr(carried, 0xC0, len) == NULL && memchr(carried, 0xED, len) == NULL) {
+        lua_pushlstring(L, carried, len); /* json.h: it is plain already */
         return;
     }
-    size_t len = strlen(carried);
     struct rl_buf *plain = rl_lua_push_buf(L, len);
     if (rl_json_plain(plain, carried, len) != RL_OK)
         luaL_error(L, "not enough memory");
@@ -165,8 +166,9 @@ static void push_number(lua_State *L, const cJSON *item)
         return;
     }
     number = item->valuedouble;
+    bool fits = number >= -exact && number <= exact;
     bool negative_zero = number == 0 && signbit(number);
-    if (fabs(number) <= exact && number == floor(number) && !negative_zero)
+    if (fits && number == (double)(lua_Integer)number && !negative_zero)
         lua_pushinteger(L, (lua_Integer)number);
     else
         lua_pushnumber(L, number);
@@ -193,12 +195,17 @@ static int count_children(const cJSON *item)
 }
 
 
-static void push_array(lua_State *L, const cJSON *array, bool nulls)
+/* <names>: where the list of shared names stands on the stack. */
+static void push_value(lua_State *L, const cJSON *item, bool nulls, int names);
+
+
+static void push_array(lua_State *L, const cJSON *array, bool nulls, int names)
 {
+    luaL_checkstack(L, 6, "JSON nested too deep");
     lua_createtable(L, count_children(array), 0);
     lua_Integer i = 0;
     for (const cJSON *child = array->child; child != NULL; child = child->next) {
-        rl_lua_push_json(L, child, nulls);
+        push_value(L, child, nulls, names);
         lua_rawseti(L, -2, ++i);
     }
     rl_lua_push_array_metatable(L);
@@ -206,28 +213,36 @@ static void push_array(lua_State *L, const cJSON *array, bool nulls)
 }
 
 
-static void push_object(lua_State *L, const cJSON *object, bool nulls)
+/* name, value = name and value of <item> */
+static void push_member(lua_State *L, const cJSON *item, bool nulls, int names)
 {
+    int number = rl_name_number(item->string);
+    if (number >= 0)
+        lua_rawgeti(L, names, number + 1);
+    else
+        rl_lua_push_carried(L, item->string);
+    push_value(L, item, nulls, names);
+}
+
+
+static void push_object(lua_State *L, const cJSON *object, bool nulls, int names)
+{
+    luaL_checkstack(L, 6, "JSON nested too deep");
     lua_createtable(L, 0, count_children(object));
     for (const cJSON *child = object->child; child != NULL; child = child->next) {
-        if ((child->type & cJSON_StringIsConst) != 0)
-            lua_pushstring(L, child->string); /* plain; and Lua knows it by its address */
-        else
-            rl_lua_push_carried(L, child->string);
-        rl_lua_push_json(L, child, nulls);
+        push_member(L, child, nulls, names);
         lua_rawset(L, -3);
     }
 }
 
 
-int rl_lua_push_json(lua_State *L, const cJSON *item, bool nulls)
+static void push_value(lua_State *L, const cJSON *item, bool nulls, int names)
 {
-    luaL_checkstack(L, 6, "JSON nested too deep");
     switch (item != NULL ? item->type & 0xFF : cJSON_NULL) {
     case cJSON_String: push_string(L, item); break;
     case cJSON_Number: push_number(L, item); break;
-    case cJSON_Object: push_object(L, item, nulls); break;
-    case cJSON_Array: push_array(L, item, nulls); break;
+    case cJSON_Object: push_object(L, item, nulls, names); break;
+    case cJSON_Array: push_array(L, item, nulls, names); break;
     case cJSON_True:
     case cJSON_False: lua_pushboolean(L, cJSON_IsTrue(item)); break;
     default:
@@ -236,7 +251,35 @@ int rl_lua_push_json(lua_State *L, const cJSON *item, bool nulls)
         else
             lua_pushnil(L);
     }
+}
+
+
+static int push_names(lua_State *L)
+{
+    luaL_checkstack(L, 6, "JSON");
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &rl_lua_json_slots[RL_JSON_SLOT_NAMES]);
+    return lua_gettop(L);
+}
+
+
+int rl_lua_push_json(lua_State *L, const cJSON *item, bool nulls)
+{
+    push_value(L, item, nulls, push_names(L));
+    lua_remove(L, -2);
     return 1;
+}
+
+
+void rl_lua_set_members(lua_State *L, int table, cJSON *const *items, size_t count)
+{
+    int names = push_names(L);
+    for (size_t i = 0; i < count; i++) {
+        if (items[i] == NULL)
+            continue;
+        push_member(L, items[i], false, names);
+        lua_rawset(L, table);
+    }
+    lua_pop(L, 1);
 }
 
 
@@ -369,6 +412,12 @@ int rl_open_json(lua_State *L)
     lua_rawsetp(L, LUA_REGISTRYINDEX, &rl_lua_json_slots[RL_JSON_SLOT_TYPE]);
     lua_pushliteral(L, "__jsonorder");
     lua_rawsetp(L, LUA_REGISTRYINDEX, &rl_lua_json_slots[RL_JSON_SLOT_ORDER]);
+    lua_createtable(L, RL_NAMES, 0);
+    for (int i = 0; i < RL_NAMES; i++) {
+        lua_pushstring(L, rl_name_at(i));
+        lua_rawseti(L, -2, i + 1);
+    }
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &rl_lua_json_slots[RL_JSON_SLOT_NAMES]);
     new_tree(L);
     keep_owner(L, RL_JSON_SLOT_TREE);
     new_buf(L);

@@ -23,6 +23,10 @@ enum {
  * must be anchored (rl_lua_push_tree). Returns 1. */
 int rl_lua_push_json(lua_State *L, const cJSON *item, bool nulls);
 
+/* table[name] = value for each of these items, NULL for none; nulls are nil. <table> is absolute
+ * and has no metatable. Raises as above. */
+void rl_lua_set_members(lua_State *L, int table, cJSON *const *items, size_t count);
+
 /* Pushes carried text as a Lua string with its plain bytes. */
 void rl_lua_push_carried(lua_State *L, const char *carried);
 
@@ -53,6 +57,7 @@ enum rl_lua_json_slot {
     RL_JSON_SLOT_ORDER,  /* "__jsonorder" */
     RL_JSON_SLOT_TREE,   /* an owner of a tree that nobody uses; false while somebody does */
     RL_JSON_SLOT_BUF,    /* and one of a buffer */
+    RL_JSON_SLOT_NAMES,  /* list of the names of names.h, by number from 1 */
     RL_JSON_SLOTS
 };
 extern const char rl_lua_json_slots[RL_JSON_SLOTS];

@@ -1,6 +1,8 @@
 /* tree.c -- beside the walk: building cJSON trees. See tree.h. */
 #include "tree.h"
 
+#include "names.h"
+
 #include <string.h>
 
 
@@ -10,7 +12,9 @@ bool rl_tree_put(cJSON *object, const char *name, cJSON *item)
         return false;
     cJSON *old = cJSON_GetObjectItemCaseSensitive(object, name);
     if (old == NULL) {
-        if (cJSON_AddItemToObject(object, name, item))
+        const char *known = rl_name_find(name, strlen(name));
+        if (known != NULL ? cJSON_AddItemToObjectCS(object, known, item)
+                          : cJSON_AddItemToObject(object, name, item))
             return true;
         cJSON_Delete(item);
         return false;

@@ -68,7 +68,7 @@ local function compile(driver, names, libraries)
 end
 
 
-local SOURCES <const> = "json json_build json_write guard utf8 decimal base64 transcript buf err"
+local SOURCES <const> = "json json_build names json_write guard utf8 decimal base64 transcript buf err"
 
 
 describe("the C contract of json.h", function()

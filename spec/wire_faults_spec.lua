@@ -2,7 +2,7 @@
 local entries = require "spec.support.entries"
 
 local SOURCES <const> = "message again response choice delta calls calls_end arguments extras text span tree reply_error error_body "
-  .. "reply_head canonical base64 sse json json_build json_write guard utf8 decimal buf err"
+  .. "reply_head canonical base64 sse json json_build names json_write guard utf8 decimal buf err"
 
 local DIRECTORY <const> = "spec/fixtures/wire"
 
