@@ -13,11 +13,13 @@
 #include "lua_json.h"
 #include "lua_transcript.h"
 #include "reply_head.h"
+#include "tree.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define CHAT "rille.Chat"
+#define CHAT   "rille.Chat"
+#define LIMITS "x-ratelimit-" /* the header fields that announce limits */
 
 struct handle {
     struct rl_chat chat;
@@ -307,7 +309,7 @@ static void push_info(lua_State *L, const struct handle *handle, bool few)
         lua_pushinteger(L, chat->head.status);
         lua_setfield(L, -2, "status");
     }
-    rl_lua_push_fields(L, &chat->head, few ? "x-ratelimit-" : NULL);
+    rl_lua_push_fields(L, &chat->head, few ? LIMITS : NULL);
     lua_setfield(L, -2, "headers");
     lua_pushstring(L, rl_request_id(&head));
     lua_setfield(L, -2, "request_id");
@@ -390,6 +392,40 @@ static int push_closed(lua_State *L)
 }
 
 
+/* What a turn keeps of a reply. */
+static void fill_turn(lua_State *L, int turn, const struct rl_message *message)
+{
+    enum { ID, MODEL, USAGE, CHOICES, MESSAGE, MEMBERS };
+    static const char *const names[] = {"id", "model", "usage", "choices"};
+    cJSON *members[MEMBERS];
+    rl_tree_pick(rl_message_completion(message), names, MESSAGE, members);
+    members[MESSAGE] = rl_json_get(members[CHOICES]->child, "message");
+    members[CHOICES] = NULL;
+    rl_lua_set_members(L, turn, members, MEMBERS);
+    lua_pushstring(L, rl_message_effective(message, 0));
+    lua_setfield(L, turn, "finish_reason");
+    if (rl_message_reasoning(message, 0)[0] == '\0')
+        return;
+    rl_lua_push_carried(L, rl_message_reasoning(message, 0));
+    lua_setfield(L, turn, "reasoning");
+}
+
+
+/* turn, {headers = limits} | nil */
+static int push_turn(lua_State *L, int turn, const struct rl_chat *chat)
+{
+    fill_turn(L, turn, chat->message);
+    lua_pushvalue(L, turn);
+    rl_lua_push_fields(L, &chat->head, LIMITS);
+    if (lua_isnil(L, -1))
+        return 2;
+    lua_createtable(L, 0, 1);
+    lua_insert(L, -2);
+    lua_setfield(L, -2, "headers");
+    return 2;
+}
+
+
 static int k_finish(lua_State *L, int status, lua_KContext ctx)
 {
     (void)status;
@@ -402,13 +438,15 @@ static int k_finish(lua_State *L, int status, lua_KContext ctx)
         return luaL_error(L, "%s", handle->chat.err.message);
     if (is_transport_error(&handle->chat) || rl_message_error(handle->chat.message) != NULL)
         return push_failed(L, handle);
+    if (lua_istable(L, 2))
+        return push_turn(L, 2, &handle->chat);
     push_completion(L, &handle->chat);
     push_info(L, handle, lua_toboolean(L, 2));
     return 2;
 }
 
 
-/* completion, info | nil, info, error = chat:finish([few]) */
+/* completion, info | turn, info? | nil, info, error = chat:finish([few | turn]) */
 static int l_finish(lua_State *L)
 {
     struct handle *handle = check_handle(L);

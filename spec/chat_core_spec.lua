@@ -189,6 +189,45 @@ describe("core.chat", function()
     assert.same({ "" }, info.reasoning)
   end))
 
+  it("gives a turn what it keeps of a reply, and nothing else", async(function()
+    local body = json.encode {
+      id = "c1", object = "chat.completion", created = 1, model = "m-1", usage = { total_tokens = 3, more = json.array { 1 } },
+      service_tier = "default", choices = {
+        { index = 0, finish_reason = "end_turn", message = { role = "assistant", content = "Hi", reasoning = "hm" } },
+        { index = 1, finish_reason = "length", message = { role = "assistant", content = "Ho" } },
+      },
+    }
+    local turn = { number = 1 }
+    local handle <close> = chat { canned = { body = body, headers = { "X-Request-Id: r", "X-RateLimit-Limit-Tokens: 9" } } }
+    local answered, info, trouble = handle:finish(turn)
+    assert.is_true(rawequal(turn, answered))
+    assert.same({
+      number = 1, id = "c1", model = "m-1", finish_reason = "stop", reasoning = "hm", usage = { total_tokens = 3, more = { 1 } },
+      message = { role = "assistant", content = "Hi", reasoning = "hm" },
+    }, turn)
+    assert.same({ headers = { ["x-ratelimit-limit-tokens"] = "9" } }, info)
+    assert.is_nil(trouble)
+  end))
+
+  it("gives a turn nothing but what came", async(function()
+    local handle <close> = chat { canned = { body = delta { content = "a" } .. delta({}, "stop") .. done } }
+    local turn = {}
+    assert.equal(2, select("#", handle:finish(turn)))
+    assert.is_nil((select(2, handle:finish(turn))))
+    assert.same({ id = "c1", model = "m", finish_reason = "stop", message = { role = "assistant", content = "a" } }, turn)
+  end))
+
+  it("leaves a turn alone when the reply is broken", async(function()
+    local handle <close> = chat { canned = { body = delta { content = "a" } } }
+    local turn = {}
+    local answered, info, trouble = handle:finish(turn)
+    assert.is_nil(answered)
+    assert.equal("incomplete_stream", trouble.kind)
+    assert.equal("a", content(trouble.partial))
+    assert.is_false(info.complete)
+    assert.same({}, turn)
+  end))
+
   it("gives the end again and again", async(function()
     local handle <close> = chat { canned = { body = hello } }
     assert.equal("Hello, wörld", content((handle:finish())))

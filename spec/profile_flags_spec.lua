@@ -2,6 +2,7 @@
 ---
 --- A row: what is asked, and what a look at the request shows with the flag set and as profiles.base has it. What each
 --- provider sets is in provider_spec and requests_spec; which server wants what, in the wire contract §1.7.
+local agents = require "rille.agent"
 local chat = require "rille.chat"
 local completions = require "rille.completions"
 local config = require "rille.config"
@@ -250,6 +251,9 @@ describe("the flag", function()
         messages = core.transcript { USER, { role = "assistant", content = "Once", prefix = true } },
       })
       assert.equal(repeats and " upon" or "Once upon", completion.choices[1].message.content)
+      local agent = agents.new { model = "m", provider = provider(server.url .. "/v1", { repeats_prefix = repeats }) }
+      local reply = assert(agent:run { USER, { role = "assistant", content = "Once", prefix = true } })
+      assert.equal(repeats and " upon" or "Once upon", reply.text)
     end
   end))
 

@@ -1,4 +1,5 @@
 --- think_spec.lua -- reasoning between tags at the beginning of an answer (C8), where a profile says so.
+local agent = require "rille.agent"
 local chat = require "rille.chat"
 local config = require "rille.config"
 local core = require "rille.core"
@@ -119,6 +120,15 @@ describe("the flag think_tags", function()
       assert.equal("hm", completion.choices[1].message.reasoning)
       assert.same({ "hm" }, info.reasoning)
     end
+  end))
+
+  it("holds for the turns of an agent", async(function()
+    local server <close> = raw_server.start(function(connection) connection:send(raw_server.response(BODY)) end)
+    local reply = assert(agent.new({
+      model = "m", provider = { name = "p", profile = "generic", base_url = server.url .. "/v1", flags = ON },
+    }):run("q"))
+    assert.same({ "Four.", "hm" }, { reply.text, reply.reasoning })
+    assert.same({ "Four.", "hm" }, { reply.transcript[2].content, reply.transcript[2].reasoning })
   end))
 
   it("is off by default, and never concerns chunks", async(function()

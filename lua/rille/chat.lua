@@ -48,11 +48,12 @@ chat.wish, chat.known_wish = wish.of, wish.find
 ---@param opening? rille.Opening    before the messages, if the wish says `opened`
 ---@param want? "deltas"|"chunks"
 ---@param on_retry? fun(event: table)
+---@param turn? rille.Turn          gets the answer: then the exchange ends with it, not with a completion
 ---@return rille.Exchange? exchange
 ---@return rille.Failure? failure   "authentication" (no key), "invalid_request" (no model, a broken
 ---  configuration, an unreadable image)
-function chat.ask(wanted, messages, opening, want, on_retry)
-  return exchange.new(wanted, messages, opening, want, on_retry)
+function chat.ask(wanted, messages, opening, want, on_retry, turn)
+  return exchange.new(wanted, messages, opening, want, on_retry, turn)
 end
 
 

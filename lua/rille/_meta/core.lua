@@ -234,10 +234,11 @@ function Chat:next() end
 
 --- Waits for the end.
 ---@async
----@param few? boolean                   of a success tell no bytes, delivered, done and complete, and of its headers only those
----  that begin with "x-ratelimit-", nil for none
----@return table? completion             the accumulated response (wire contract 2.4); nulls as nil. nil on failure
----@return rille.core.ChatInfo info      also on failure
+---@param few? boolean|table             true: of a success tell no bytes, delivered, done and complete, and of its headers only
+---  those that begin with "x-ratelimit-", nil for none. A table, without a metatable, gets of a success what a turn keeps:
+---  message, finish_reason (the effective one) and reasoning (nil for "") of the first choice, usage, model, id
+---@return table? completion             the accumulated response (wire contract 2.4); nulls as nil. nil on failure; the table
+---@return rille.core.ChatInfo? info     also on failure; beside the table only the headers, and nil without those
 ---@return table? error                  canonical {kind, message, type, code, param, status, retryable, partial = completion?}
 function Chat:finish(few) end
 

@@ -5,7 +5,6 @@
 
 local chat = require "rille.chat"
 local config = require "rille.config"
-local failure = require "rille.failure"
 local json = require "rille.json"
 local options = require "rille.options"
 local output = require "rille.output"
@@ -220,31 +219,33 @@ local keeper_metatable <const> = {
 }
 
 
-local function converse(run)
+local function converse(run, turn)
   local want = run.bus:has_listener("text", "reasoning", "refusal") and "deltas" or nil
   local opening = opening_of(run)
-  local exchange <close>, refused = chat.ask(wish_of(run, opening), run.transcript, opening, want)
+  local exchange <close>, refused = chat.ask(wish_of(run, opening), run.transcript, opening, want, nil, turn)
   if not exchange then return nil, refused end
   local _ <close> = setmetatable({ run = run, exchange = exchange }, keeper_metatable)
   return listen(run, exchange)
 end
 
 
---- What a broken answer still cost, and what it said.
-local function account_for(run, turn, completion)
-  turn.usage = completion and completion.usage
+--- What an answer cost; <choice> is what has its message, or nil.
+local function account_for(run, turn, choice)
   run:count(turn.usage)
   if not run.limits:counts_tokens() then return end
   run.limits:add_tokens(usage.tokens(turn.usage, function()
-    local choice = completion and completion.choices and completion.choices[1]
-    return #run.transcript:encode() + (choice and #json.encode(choice) or 0)
+    local said = choice and json.encode { index = 0, finish_reason = choice.finish_reason, message = choice.message }
+    return #run.transcript:encode() + (said and #said or 0)
   end))
 end
 
 
+--- A broken answer cost something all the same, and may have said something.
 local function broken(run, turn, trouble)
-  account_for(run, turn, trouble.partial)
-  keep_text(run, trouble.partial)
+  local partial = trouble.partial
+  turn.usage = partial and partial.usage
+  account_for(run, turn, partial and partial.choices and partial.choices[1])
+  keep_text(run, partial)
   return nil, trouble
 end
 
@@ -261,19 +262,12 @@ function request.send(run, turn)
     run.bus:emit("request", { number = turn.number, model = request.model_name(run.ask.model),
       messages = #run.transcript + (run.ask.instructions and 1 or 0) })
   end
-  local completion, info = converse(run)
-  if not completion then return broken(run, turn, info) end
-  local choice = completion.choices and completion.choices[1]
-  if not choice or not choice.message then
-    return broken(run, turn, failure.new("bad_response", "the response holds no message"))
-  end
-  account_for(run, turn, completion)
+  local answered, trouble = converse(run, turn)
+  if not answered then return broken(run, turn, trouble) end
+  account_for(run, turn, turn)
   run.partial_pieces = nil
-  turn.message, turn.model, turn.id = choice.message, completion.model, completion.id
-  turn.finish_reason = info.effective and info.effective[1] or choice.finish_reason
-  turn.reasoning = info.reasoning and info.reasoning[1] ~= "" and info.reasoning[1] or nil
-  if run.bus:has_listener("message") then run.bus:emit("message", { message = choice.message }) end
-  return choice.message
+  if run.bus:has_listener("message") then run.bus:emit("message", { message = turn.message }) end
+  return turn.message
 end
 
 

@@ -22,6 +22,7 @@ local trouble = require "rille.chat.trouble"
 ---@field _target rille.Target
 ---@field _transfer? rille.core.Chat   under way, and counted by the endpoint
 ---@field _due? number                 seconds until the next attempt, when that is what follows
+---@field _turn? rille.Turn            gets the answer, instead of a completion and an info
 ---@field _info? table                 about the end; nil: it goes on
 local Exchange = {
   -- where every exchange begins; most never leave it
@@ -31,6 +32,8 @@ Exchange.__index = Exchange
 Exchange.__name = "rille.Exchange"
 
 local exchange = {}
+
+local NOTHING <const> = {}   -- the info beside a turn: who has one does not ask
 
 
 --- Drops the attempt that is under way, if any.
@@ -77,6 +80,13 @@ local function conclude(self, completion, problem, info)
 end
 
 
+local function conclude_turn(self, turn)
+  if self._think then think.strip_turn(turn) end
+  if self._prefix then self._prefix:strip_message(turn.message) end
+  self._completion, self._info = turn, NOTHING
+end
+
+
 local function again(self, problem, delay)
   local event = {
     attempt = self._attempts + 1, delay = delay, failure = problem, reset = self._delivered or nil,
@@ -113,11 +123,13 @@ end
 --- goes on
 local function settle(self)
   local transfer = self._transfer
-  local completion, info, reply = transfer:finish(true)
+  local turn = self._turn
+  local completion, info, reply = transfer:finish(turn or true)
   if self._info then return nil end   -- closed meanwhile, by another task
   self._transfer = nil
   transfer:close()   -- what it holds of the response is not small
-  self._target.endpoint:finish(info.headers, info.status)
+  self._target.endpoint:finish(info and info.headers, info and info.status)
+  if completion and turn then return conclude_turn(self, turn) end
   if self._think then think.strip(completion or reply.partial, info) end
   if completion then
     if self._prefix then self._prefix:strip(completion) end
@@ -213,7 +225,7 @@ end
 
 --- Waits for the end.
 ---@async
----@return table? completion       exactly what the server sent, put together
+---@return table? completion       exactly what the server sent, put together; or the turn that got it
 ---@return rille.Failure|table     the info {provider, model, attempts, seconds, status, headers,
 ---                                request_id, effective, reasoning, …}, or the failure
 ---@return table? info             beside a failure
@@ -259,15 +271,16 @@ Exchange.__close = Exchange.close
 ---@param opening? rille.Opening
 ---@param want? "deltas"|"chunks"
 ---@param on_retry? fun(event: table)
+---@param turn? rille.Turn     gets the answer: message, finish_reason, reasoning, usage, model, id
 ---@return rille.Exchange? exchange
 ---@return rille.Failure? failure
-function exchange.new(wanted, messages, opening, want, on_retry)
+function exchange.new(wanted, messages, opening, want, on_retry, turn)
   local target, refused = wanted:target(1)
   if not target then return nil, refused end
   local started, total = time.now(), wanted.request.timeout.total
   local self = setmetatable({   -- what is nil comes later: the table need not grow for it
     _wish = wanted, _messages = messages, _opening = opening, _want = want, _target = target,
-    _started = started, _deadline = total and started + total, _on_retry = on_retry,
+    _started = started, _deadline = total and started + total, _on_retry = on_retry, _turn = turn,
     _transfer = nil, _attempt = nil, _attempts = nil, _prefix = nil, _think = nil,
     _completion = nil, _failure = nil, _info = nil,
   }, Exchange)

@@ -53,15 +53,21 @@ function Prefix:flush()
 end
 
 
---- Takes it away from the whole answer, in place.
----@param completion table
-function Prefix:strip(completion)
-  local choice = completion.choices and completion.choices[1]
-  local message = choice and choice.message
+--- Takes it away from the whole message, in place.
+---@param message? table
+function Prefix:strip_message(message)
   local content = message and message.content
   if type(content) == "string" and content:sub(1, #self._whole) == self._whole then
     message.content = content:sub(#self._whole + 1)
   end
+end
+
+
+--- Takes it away from the whole answer, in place.
+---@param completion table
+function Prefix:strip(completion)
+  local choice = completion.choices and completion.choices[1]
+  self:strip_message(choice and choice.message)
 end
 
 

@@ -119,25 +119,38 @@ function Think:pop()
 end
 
 
+--- Takes the tags out of a message, in place. → what stood between them; "" when nothing did
+local function strip(message)
+  local said = { text = {}, reasoning = {} }
+  local function emit(kind, text) table.insert(said[kind], text) end
+  if type(message.content) == "string" then
+    local state = fresh()
+    feed(state, message.content, emit)
+    finish(state, emit)
+    message.content = table.concat(said.text)
+  end
+  local reasoning = table.concat(said.reasoning)
+  if reasoning ~= "" then message.reasoning = message.reasoning or reasoning end
+  return reasoning
+end
+
+
 --- Takes the tags out of a whole answer, in place.
 ---@param completion? table
 ---@param info rille.core.ChatInfo   its list of reasoning is completed
 function think.strip(completion, info)
   for i, choice in ipairs(completion and completion.choices or {}) do
-    local message, said = choice.message, { text = {}, reasoning = {} }
-    local function emit(kind, text) table.insert(said[kind], text) end
-    if type(message.content) == "string" then
-      local state = fresh()
-      feed(state, message.content, emit)
-      finish(state, emit)
-      message.content = table.concat(said.text)
-    end
-    local reasoning = table.concat(said.reasoning)
-    if reasoning ~= "" then
-      message.reasoning = message.reasoning or reasoning
-      if info.reasoning then info.reasoning[i] = (info.reasoning[i] or "") .. reasoning end
-    end
+    local reasoning = strip(choice.message)
+    if reasoning ~= "" and info.reasoning then info.reasoning[i] = (info.reasoning[i] or "") .. reasoning end
   end
+end
+
+
+--- The same where only a turn is kept of the answer.
+---@param turn rille.Turn   its reasoning is completed
+function think.strip_turn(turn)
+  local reasoning = strip(turn.message)
+  if reasoning ~= "" then turn.reasoning = (turn.reasoning or "") .. reasoning end
 end
 
 
