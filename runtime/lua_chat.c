@@ -185,13 +185,26 @@ static void start_real(lua_State *L, struct handle *handle, struct rl_chat_reque
 }
 
 
-/* chat = core.chat(plan [, messages [, opening [, want [, total]]]]) or core.chat(options) */
+static bool lacks_forms(lua_State *L, const struct rl_chat_plan *plan)
+{
+    if (plan->key.data == NULL || lua_isnil(L, MESSAGES))
+        return false;
+    struct rl_transcript *messages = rl_check_transcript(L, MESSAGES);
+    rl_transcript_measure(messages);
+    return rl_transcript_unwired(messages, plan->key.data, 0, plan->plain_serves) < messages->count;
+}
+
+
+/* chat = core.chat(plan [, messages [, opening [, want [, total]]]]) or core.chat(options); nil
+ * when a message lacks its wire form */
 static int l_chat(lua_State *L)
 {
     if (lua_istable(L, THE_PLAN))
         spread_options(L);
     lua_settop(L, CANNED);
     const struct rl_chat_plan *plan = rl_check_chat_plan(L, THE_PLAN);
+    if (lacks_forms(L, plan))
+        return 0;
     struct rl_chat_request request = {.http = plan->http,
                                       .want = read_want(L),
                                       .n = plan->n,

@@ -19,6 +19,12 @@ struct piece {
 static struct piece message_piece(const struct rl_chat_body *body, size_t i)
 {
     struct piece piece;
+    if (i < body->messages.plain) {
+        const struct rl_message_text *message = rl_transcript_message(&body->messages, i);
+        piece.text = (struct rl_text){message->text, message->len};
+        piece.comma = i > 0 || body->opening.len > 0;
+        return piece;
+    }
     const struct rl_text *key = &body->plan->key;
     size_t key_size = key->data != NULL ? key->len + 1 : 0;
     piece.text.data = rl_transcript_form(&body->messages, i, key->data, key_size, &piece.text.len);
@@ -45,9 +51,10 @@ static bool get_piece(const struct rl_chat_body *body, size_t i, struct piece *p
 }
 
 
-void rl_chat_body_take(struct rl_chat_body *body, const struct rl_transcript *messages)
+void rl_chat_body_take(struct rl_chat_body *body, struct rl_transcript *messages)
 {
     const struct rl_chat_plan *plan = body->plan;
+    rl_transcript_measure(messages);
     rl_transcript_clone(&body->messages, messages);
     while (body->first < messages->count && message_piece(body, body->first).text.len == 0)
         body->first++;

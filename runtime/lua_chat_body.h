@@ -21,7 +21,7 @@ struct rl_chat_body {
 };
 
 /* Takes the messages as they are now; plan and opening are there. */
-void rl_chat_body_take(struct rl_chat_body *body, const struct rl_transcript *messages);
+void rl_chat_body_take(struct rl_chat_body *body, struct rl_transcript *messages);
 
 void rl_chat_body_free(struct rl_chat_body *body);
 

@@ -12,6 +12,7 @@ struct options {
     struct rl_http_options http;
     struct rl_text head, tail, key;
     int ignored; /* what only core.chat reads */
+    bool plain_serves;
     bool stream; /* the answer is believed whatever it is: this is for the reader only */
     bool cumulative;
     int64_t n;
@@ -24,6 +25,7 @@ static const struct rl_opt option_rows[] = {
     {"key", RL_OPT_STRING, offsetof(struct options, key), 0},
     {"tail", RL_OPT_STRING, offsetof(struct options, tail), 0},
     {"stream", RL_OPT_BOOLEAN, offsetof(struct options, stream), 0},
+    {"plain_serves", RL_OPT_BOOLEAN, offsetof(struct options, plain_serves), 0},
     {"n", RL_OPT_INTEGER, offsetof(struct options, n), 0},
     {"cumulative", RL_OPT_BOOLEAN, offsetof(struct options, cumulative), 0},
     {"messages", RL_OPT_VALUE, offsetof(struct options, ignored), 0},
@@ -68,6 +70,7 @@ struct rl_chat_plan *rl_push_chat_plan(lua_State *L, int index)
         .head = options.head,
         .tail = options.tail,
         .key = options.key,
+        .plain_serves = options.plain_serves,
         .n = choices_of(&options),
         .is_cumulative = options.cumulative,
     };

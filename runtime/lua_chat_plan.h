@@ -15,7 +15,8 @@
 struct rl_chat_plan {
     struct rl_http_request http; /* its texts are Lua's, and kept by the plan */
     struct rl_text head, tail;   /* of the body: head [opening, messages] tail */
-    struct rl_text key;          /* of the messages' wire forms */
+    struct rl_text key;          /* of the messages' wire forms; without data: their own texts */
+    bool plain_serves;           /* plain messages need no form */
     int n;                       /* choices asked for */
     bool is_cumulative;          /* message.h */
 };

@@ -81,6 +81,28 @@ static int l_same(lua_State *L)
 }
 
 
+/* boolean = core.same_members(a, b, names): of these members alone, and without asking __index */
+static int l_same_members(lua_State *L)
+{
+    for (int i = 1; i <= 3; i++)
+        luaL_checktype(L, i, LUA_TTABLE);
+    lua_settop(L, 3);
+    bool same = true;
+    lua_Integer count = (lua_Integer)lua_rawlen(L, 3);
+    for (lua_Integer i = 1; same && i <= count; i++) {
+        lua_rawgeti(L, 3, i);
+        lua_pushvalue(L, 4);
+        lua_rawget(L, 1);
+        lua_insert(L, 4);
+        lua_rawget(L, 2);
+        same = is_same(L, 4, 5, 0);
+        lua_settop(L, 3);
+    }
+    lua_pushboolean(L, same);
+    return 1;
+}
+
+
 /* ------------------------------------------------------------------ copies */
 
 enum kind { DATA, CONSTANT, OBJECT };
@@ -166,6 +188,7 @@ static int l_environment_says(lua_State *L)
 
 static const luaL_Reg functions[] = {
     {"same", l_same},
+    {"same_members", l_same_members},
     {"snapshot", l_snapshot},
     {"environment_says", l_environment_says},
     {NULL, NULL},

@@ -201,8 +201,9 @@ static int l_messages(lua_State *L)
 }
 
 
-static int push_wire(lua_State *L, const struct rl_transcript *transcript, const char *key)
+static int push_wire(lua_State *L, struct rl_transcript *transcript, const char *key)
 {
+    rl_transcript_measure(transcript);
     struct rl_buf *out = rl_lua_push_buf(L, SIZE_MAX / 4);
     rl_buf_reserve(out, rl_transcript_wire_size(transcript, key) + 2);
     rl_buf_addc(out, '[');

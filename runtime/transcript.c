@@ -176,6 +176,14 @@ static int own(struct rl_transcript *transcript, size_t count)
 }
 
 
+/* From message <i> on it is not known any more what is plain. */
+static void forget_plain(struct rl_transcript *transcript, size_t i)
+{
+    if (i < transcript->plain)
+        transcript->plain = transcript->plain_bytes = 0;
+}
+
+
 int rl_transcript_append(struct rl_transcript *transcript, struct rl_message_text *message)
 {
     struct rl_entry_list *list = transcript->list;
@@ -223,6 +231,7 @@ int rl_transcript_replace(struct rl_transcript *transcript, size_t i,
             rl_message_text_unref(message);
         return RL_ENOMEM;
     }
+    forget_plain(transcript, i);
     rl_message_text_unref(entry_of(transcript, i)->message);
     entry_of(transcript, i)->message = message;
     for (size_t n = results_before(transcript, i); n <= i; n++)
@@ -238,6 +247,7 @@ int rl_transcript_truncate(struct rl_transcript *transcript, size_t count)
     if (count >= transcript->count)
         return RL_OK;
     transcript->count = count;
+    forget_plain(transcript, count);
     if (count == 0) {
         rl_transcript_free(transcript);
         return RL_OK;
@@ -270,8 +280,22 @@ int rl_transcript_set_wire(struct rl_transcript *transcript, size_t i, const cha
         free(form);
         return RL_ENOMEM;
     }
+    forget_plain(transcript, i);
     set_form(entry_of(transcript, i), form);
     return RL_OK;
+}
+
+
+void rl_transcript_measure(struct rl_transcript *transcript)
+{
+    size_t i = transcript->plain;
+    for (; i < transcript->count; i++) {
+        const struct rl_transcript_entry *entry = entry_of(transcript, i);
+        if (!entry->message->is_plain || entry->form != NULL)
+            break;
+        transcript->plain_bytes += entry->message->len + (i > 0);
+    }
+    transcript->plain = i;
 }
 
 
@@ -300,6 +324,8 @@ size_t rl_transcript_unwired(const struct rl_transcript *transcript, const char 
 {
     struct wanted form = wanted(key);
     bool plain_turn = true; /* are the results of this turn plain so far? */
+    if (plain_serves && from < transcript->plain)
+        from = transcript->plain;
     size_t i = from < transcript->count ? results_before(transcript, from) : transcript->count;
     for (; i < transcript->count; i++) {
         const struct rl_transcript_entry *entry = entry_of(transcript, i);
@@ -336,8 +362,8 @@ const char *rl_transcript_form(const struct rl_transcript *transcript, size_t i,
 size_t rl_transcript_wire_size(const struct rl_transcript *transcript, const char *key)
 {
     struct wanted form = wanted(key);
-    size_t size = 0;
-    for (size_t i = 0; i < transcript->count; i++) {
+    size_t size = transcript->plain_bytes;
+    for (size_t i = transcript->plain; i < transcript->count; i++) {
         size_t len;
         form_for(entry_of(transcript, i), form, &len);
         size += len > 0 && size > 0 ? len + 1 : len;

@@ -32,10 +32,14 @@ struct rl_transcript_entry {
     struct rl_wire_form *form; /* for one key, or NULL */
 };
 
-/* Caller's storage, rl_transcript_init to _free. */
+/* Caller's storage, rl_transcript_init to _free. Most conversations are plain from their first
+ * message to their last: how far that is known is noted, so that a request need not look at all
+ * that was said. */
 struct rl_transcript {
     struct rl_entry_list *list;
     size_t count;
+    size_t plain;       /* this many at the beginning are plain and have no form */
+    size_t plain_bytes; /* of their texts, joined with commas */
 };
 
 /* A message with one reference; NULL without memory. <text> is the JSON of an object with <role>.
@@ -72,6 +76,9 @@ void rl_transcript_clone(struct rl_transcript *to, const struct rl_transcript *f
  * the neutral text serves. Returns 0 or RL_ENOMEM. */
 int rl_transcript_set_wire(struct rl_transcript *transcript, size_t i, const char *key,
                            const char *text, size_t len);
+
+/* Looks how far the transcript is plain: sets transcript.plain and plain_bytes. */
+void rl_transcript_measure(struct rl_transcript *transcript);
 
 /* The number of the first message from <from> on that needs a wire form for <key> and has none, or
  * count. Where <plain_serves>, plain messages need none; but a result does whose turn has an

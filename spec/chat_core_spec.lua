@@ -102,10 +102,29 @@ describe("core.chat", function()
     local server <close> = streams(hello)
     local transcript = core.transcript { { role = "user", content = "hi" }, { role = "user", content = "there" } }
     transcript:set_wire(1, "p", '{"role":"user","content":"HI"}')
+    transcript:set_wire(2, "p", nil)
     local handle <close> = chat { url = server.url, head = '{"messages":', messages = transcript, tail = "}", key = "p" }
     assert(handle:finish())
     assert.equal('{"messages":[{"role":"user","content":"HI"},{"content":"there","role":"user"}]}',
       (server.requests[1].body:gsub('"role":"user","content":"there"', '"content":"there","role":"user"')))
+  end))
+
+  it("asks for the forms that messages lack, and sends nothing before", async(function()
+    local server <close> = streams(hello)
+    local transcript = core.transcript { { role = "user", content = "hi" }, { role = "user", content = { "part" } } }
+    local options = { url = server.url, head = '{"messages":', messages = transcript, tail = "}", key = "p" }
+    assert.is_nil(core.chat(options))
+    transcript:set_wire(1, "p", nil)
+    assert.is_nil(core.chat(options))
+    transcript:set_wire(2, "other", nil)
+    assert.is_nil(core.chat(options))
+    local plan = core.chat_plan { url = server.url, head = '{"messages":', tail = "}", key = "p", plain_serves = true }
+    assert.is_nil(core.chat(plan, transcript))
+    transcript:truncate(1)
+    local plain <close> = core.chat(plan, transcript)
+    assert(plain:finish())
+    assert.equal('{"messages":' .. transcript:encode() .. "}", server.requests[1].body)
+    assert.equal(1, #server.requests)
   end))
 
   it("sends an empty transcript as an empty list", async(function()

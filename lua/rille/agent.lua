@@ -166,10 +166,13 @@ end
 
 -- ---------------------------------------------------------------- running
 
+local NO_OPTIONS <const> = {}
+
+
 --- `inner` is known for the run of an agent that is called as a tool: its limits, the run around it.
 local function start(self, prompt, given, level, inner, turns)
   if given == nil then
-    given = {}
+    given = NO_OPTIONS   -- the same table each time: what is asked without any is kept (rille.agent.ask)
   else
     check_parameters(given, "agent:run", level + 1)
     options.check(given, run_types, "agent:run", level + 1)

@@ -6,6 +6,7 @@
 --- Source: wire contract §1 and §3.
 
 local exchange = require "rille.chat.exchange"
+local target = require "rille.chat.target"
 local wish = require "rille.chat.wish"
 
 local chat = {}
@@ -39,6 +40,8 @@ local chat = {}
 --- What many requests ask in common (rille.chat.wish): of those that an owner keeps, or a new one.
 chat.wish, chat.known_wish = wish.of, wish.find
 
+chat.is_script = target.is_script
+
 
 --- Asks what a wish says. Returns at once (after waiting for an announced rate limit): pull the
 --- reply from the exchange.
@@ -49,11 +52,13 @@ chat.wish, chat.known_wish = wish.of, wish.find
 ---@param want? "deltas"|"chunks"
 ---@param on_retry? fun(event: table)
 ---@param turn? rille.Turn          gets the answer: then the exchange ends with it, not with a completion
+---@param on_break? fun(owner: any, partial: table?)   an error leaves the exchange's block: what had arrived until then
+---@param owner? any
 ---@return rille.Exchange? exchange
 ---@return rille.Failure? failure   "authentication" (no key), "invalid_request" (no model, a broken
 ---  configuration, an unreadable image)
-function chat.ask(wanted, messages, opening, want, on_retry, turn)
-  return exchange.new(wanted, messages, opening, want, on_retry, turn)
+function chat.ask(wanted, messages, opening, want, on_retry, turn, on_break, owner)
+  return exchange.new(wanted, messages, opening, want, on_retry, turn, on_break, owner)
 end
 
 

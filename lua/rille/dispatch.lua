@@ -71,7 +71,7 @@ end
 local function groups_of(run, records)
   local groups, open = {}, nil
   for _, record in ipairs(records) do
-    if run.one_by_one or record.tool and record.tool.sequential then
+    if run.ask.one_by_one or record.tool and record.tool.sequential then
       groups[#groups + 1], open = { record, next = 1 }, nil
     else
       if not open then

@@ -15,6 +15,7 @@ local RETRY_SHARE <const> = 0.1   -- of the requests that were no retries
 local MOST_KEPT <const> = 1000    -- servers, keys and models, before those are let go that nobody asks any more
 
 ---@class rille.Endpoint
+---@field is_limited boolean    has it ever announced a limit? Otherwise `delay` need not be asked
 ---@field _running integer      requests under way
 ---@field _crowded number       when two of them were last under way at once
 ---@field _window integer
@@ -37,7 +38,7 @@ local kept, kept_count, kept_most = {}, 0, MOST_KEPT
 ---@return rille.Endpoint
 function endpoint.new()
   return setmetatable({
-    _running = 0, _crowded = -math.huge, _window = 0, _requests = { 0, 0 }, _retries = { 0, 0 },
+    is_limited = false, _running = 0, _crowded = -math.huge, _window = 0, _requests = { 0, 0 }, _retries = { 0, 0 },
     _limits = {},
   }, Endpoint)
 end
@@ -85,7 +86,7 @@ end
 
 
 local function turn_window(self, now)
-  local window = math.floor(now / WINDOW)
+  local window = now // WINDOW
   if window == self._window then return end
   local is_next = window == self._window + 1
   self._requests = { 0, is_next and self._requests[1] or 0 }
@@ -119,7 +120,6 @@ end
 --- count as none: then the server may say it again.
 ---@return number seconds
 function Endpoint:delay()
-  if not self._not_before and next(self._limits) == nil then return 0 end
   local now = time.now()
   local wait = math.max(0, (self._not_before or now) - now)
   for _, name in ipairs({ "requests", "tokens" }) do
@@ -133,12 +133,12 @@ end
 --- Counts a request that starts now.
 ---@param is_again? boolean   it was sent before
 function Endpoint:begin(is_again)
-  local now = time.now()
-  turn_window(self, now)
-  self._running = self._running + 1
+  local now, running = time.now(), self._running + 1
+  if now // WINDOW ~= self._window then turn_window(self, now) end
+  self._running = running
   if not is_again then self._requests[1] = self._requests[1] + 1 end
-  if self._running > 1 then self._crowded = now end
-  local bucket = self._limits.requests
+  if running > 1 then self._crowded = now end
+  local bucket = self.is_limited and self._limits.requests
   if bucket then bucket.remaining = bucket.remaining - 1 end
 end
 
@@ -155,6 +155,7 @@ local function learn(self, headers, name)
   end
   self._limits[name] = { remaining = remaining, limit = limit, reset_at = time.now() + period,
     period = period }
+  self.is_limited = true
 end
 
 
@@ -167,7 +168,9 @@ function Endpoint:finish(headers, status)
   learn(self, headers, "requests")
   learn(self, headers, "tokens")
   local wait = (status == 429 or status == 503) and retry.after(headers)
-  if wait then self._not_before = math.max(self._not_before or -math.huge, time.now() + wait) end
+  if wait then
+    self._not_before, self.is_limited = math.max(self._not_before or -math.huge, time.now() + wait), true
+  end
 end
 
 

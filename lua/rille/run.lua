@@ -274,7 +274,7 @@ function run.start(given)
     agent = agent, options = options, own_tools = given.own_tools, given = given.given, prompt = given.prompt,
     value = options.value, transcript = given.transcript, usage = usage.new(), turns = {}, steering = {},
     cuts = 0, repairs = 0, silences = 0, task = nil, parent = nil, limits = nil, bus = nil, repeats = nil, begun = nil,
-    tools = nil, records = nil, one_by_one = nil, ask = nil, instructed = nil, turn_started = nil,
+    tools = nil, records = nil, ask = nil, opening = nil, opened_for = nil, turn_started = nil,
     partial_pieces = nil, reply = nil, ended = nil,
   }, Run)
   self.task = core.spawn(main, self, given.turns)

@@ -84,6 +84,9 @@ function fake_wire.install(steps)
   function core.chat_plan(options) return options end
   function core.chat(...)
     local settings = settings_of(...)
+    if settings.key and settings.messages and settings.messages:unwired(settings.key, 1, settings.plain_serves) then
+      return nil
+    end
     local number = #wire.sent + 1
     local text = body_of(settings)
     wire.sent[number] = { settings = settings, text = text, body = assert(json.decode(text)) }

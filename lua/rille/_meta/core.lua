@@ -222,7 +222,7 @@ local Chat = {}
 ---@param opening? string
 ---@param want? "deltas"|"chunks"
 ---@param total? number                  seconds; instead of the plan's
----@return rille.core.Chat
+---@return rille.core.Chat? chat          nil: a message lacks the wire form that the plan's key names
 function core.chat(plan, messages, opening, want, total) end
 
 --- The next part of the reply; nil at the end (then call `finish`).
@@ -298,6 +298,13 @@ function core.snapshot(value) end
 ---@param b any
 ---@return boolean
 function core.same(a, b) end
+
+--- The same of these members of two tables, whatever else they hold.
+---@param a table
+---@param b table
+---@param names string[]
+---@return boolean
+function core.same_members(a, b, names) end
 
 
 -- ---------------------------------------------------------------- usage (lua_usage.c)

@@ -73,6 +73,20 @@ local function perform(target, messages, opening, want)
 end
 
 
+--- The same from C, once the transcript has the wire forms that this target wants; making them may wait (for images),
+--- and another one's may have taken their place by then.
+local function transmit(target, messages, opening, want, deadline)
+  local frame = target.frame
+  while true do
+    local transfer = core.chat(target.plan, not frame.whole and messages or nil,
+      opening and body.opening(frame, opening), want, deadline and attempt.left(deadline))
+    if transfer then return transfer end
+    local refused = body.fill(frame, messages)
+    if refused then return nil, refused end
+  end
+end
+
+
 --- Sends a request once.
 ---@async
 ---@param target rille.Target
@@ -83,14 +97,14 @@ end
 ---@return rille.core.Chat? transfer
 ---@return rille.Failure? failure   "timeout": the server's turn comes too late; "invalid_request": an unreadable image
 function attempt.send(target, messages, opening, want, deadline)
-  local frame = target.frame
-  local late = not target.script and wait_for_turn(target.endpoint, target.profile.name, deadline)
+  if target.script then
+    local refused = body.fill(target.frame, messages)
+    if refused then return nil, refused end
+    return perform(target, messages, opening, want)
+  end
+  local late = target.endpoint.is_limited and wait_for_turn(target.endpoint, target.profile.name, deadline)
   if late then return nil, late end
-  local refused = body.fill(frame, messages)   -- after the wait: what others made of the transcript does not serve here
-  if refused then return nil, refused end
-  if target.script then return perform(target, messages, opening, want) end
-  return core.chat(target.plan, not frame.whole and messages or nil, body.opening(frame, opening), want,
-    attempt.left(deadline))
+  return transmit(target, messages, opening, want, deadline)
 end
 
 

@@ -21,12 +21,12 @@ local trouble = require "rille.chat.trouble"
 ---@class rille.Exchange
 ---@field _target rille.Target
 ---@field _transfer? rille.core.Chat   under way, and counted by the endpoint
----@field _due? number                 seconds until the next attempt, when that is what follows
+---@field _due number|false            seconds until the next attempt, when that is what follows
 ---@field _turn? rille.Turn            gets the answer, instead of a completion and an info
----@field _info? table                 about the end; nil: it goes on
+---@field _info table|false            about the end; false: it goes on
 local Exchange = {
   -- where every exchange begins; most never leave it
-  _next = 2, _attempt = 0, _attempts = 0, _restarts = 0, _cures = 0, _redirects = 0, _delivered = false,
+  _next = 2, _restarts = 0, _cures = 0, _redirects = 0, _delivered = false, _prefix = false, _think = false,
 }
 Exchange.__index = Exchange
 Exchange.__name = "rille.Exchange"
@@ -61,8 +61,12 @@ local function launch(self)
   if self._info then return transfer:close() end   -- closed meanwhile, by another task
   self._attempt, self._attempts = self._attempt + 1, self._attempts + 1
   self._transfer = transfer
-  local flags = target.frame.sifted and self._want ~= "chunks" and target.frame.profile.flags
-  self._prefix, self._think = flags and prefix.of(self._messages, flags) or nil, flags and think.of(flags) or nil
+  if target.frame.sifted and self._want ~= "chunks" then
+    local flags = target.frame.profile.flags
+    self._prefix, self._think = prefix.of(self._messages, flags), think.of(flags)
+  elseif self._next > 2 then   -- the model before this one may have needed them
+    self._prefix, self._think = false, false
+  end
   target.endpoint:begin(self._attempt > 1)
 end
 
@@ -210,7 +214,7 @@ function Exchange:next()
   while not self._info do
     if self._due then
       local delay = self._due
-      self._due = nil
+      self._due = false
       if delay > 0 then time.sleep(delay) end
       local refused = not self._info and launch(self)
       if refused then conclude(self, nil, refused) end
@@ -261,7 +265,11 @@ end
 Exchange.drop = drop
 
 
-Exchange.__close = Exchange.close
+--- Leaving its block; an error that does may be the end of a run, which keeps what had arrived.
+function Exchange:__close(raised)
+  if raised ~= nil and self._on_break then self._on_break(self._owner, self:abort()) end
+  self:close()
+end
 
 
 --- Starts an exchange.
@@ -272,17 +280,18 @@ Exchange.__close = Exchange.close
 ---@param want? "deltas"|"chunks"
 ---@param on_retry? fun(event: table)
 ---@param turn? rille.Turn     gets the answer: message, finish_reason, reasoning, usage, model, id
+---@param on_break? fun(owner: any, partial: table?)
+---@param owner? any
 ---@return rille.Exchange? exchange
 ---@return rille.Failure? failure
-function exchange.new(wanted, messages, opening, want, on_retry, turn)
+function exchange.new(wanted, messages, opening, want, on_retry, turn, on_break, owner)
   local target, refused = wanted:target(1)
   if not target then return nil, refused end
   local started, total = time.now(), wanted.request.timeout.total
   local self = setmetatable({   -- what is nil comes later: the table need not grow for it
     _wish = wanted, _messages = messages, _opening = opening, _want = want, _target = target,
     _started = started, _deadline = total and started + total, _on_retry = on_retry, _turn = turn,
-    _transfer = nil, _attempt = nil, _attempts = nil, _prefix = nil, _think = nil,
-    _completion = nil, _failure = nil, _info = nil,
+    _on_break = on_break, _owner = owner, _transfer = nil, _attempt = 0, _attempts = 0, _due = false, _info = false,
   }, Exchange)
   refused = launch(self)
   if refused then return nil, refused end

@@ -19,6 +19,7 @@ local route = require "rille.http.route"
 ---@class rille.Target
 ---@field profile rille.Profile
 ---@field script? table                 a scripted model answers
+---@field asks boolean                   is a function asked for the key, or a script for its name, each time?
 ---@field endpoint rille.Endpoint
 ---@field address string
 ---@field frame rille.Frame
@@ -88,13 +89,14 @@ local function plan_of(request, frame, address)
     url = address, method = "POST", headers = header_lines(frame),
     connect = limits.connect, first_byte = limits.first_byte, idle = limits.idle,
     stream = frame.stream, n = frame.n, cumulative = frame.profile.flags.cumulative,
-    head = frame.head, tail = frame.tail, key = frame.key, body = frame.whole,
+    head = frame.head, tail = frame.tail, key = frame.key, plain_serves = frame.plain_serves, body = frame.whole,
   }, config.env))
 end
 
 
 --- Puts the request around its messages to whom it is for: {profile, script, endpoint, address}.
 local function complete(self, request)
+  self.asks = self.script ~= nil or self.profile.ask_key ~= nil
   self.frame = body.frame(request, self.profile)
   self.plan = not self.script and plan_of(request, self.frame, self.address) or nil
   return self
@@ -142,8 +144,8 @@ end
 ---@return rille.Target
 function target.moved(self, request, address)
   return {
-    profile = self.profile, script = self.script, endpoint = self.endpoint, address = address, frame = self.frame,
-    plan = not self.script and plan_of(request, self.frame, address) or nil,
+    profile = self.profile, script = self.script, asks = self.asks, endpoint = self.endpoint, address = address,
+    frame = self.frame, plan = not self.script and plan_of(request, self.frame, address) or nil,
   }
 end
 

@@ -166,12 +166,23 @@ local function first_target(self, asked)
 end
 
 
---- Would the target that is kept be made the same way now?
-local function holds(self, asked)
+--- Would the target that is kept be made the same way now, but for its key and what its script is called?
+local function holds(self)
+  return self._target and self._changes == heal.changes and self._notes:hold()
+end
+
+
+--- The first target, when a function is to be asked for its key, or a script for its name, or there is none yet.
+---@async
+local function ask_target(self)
   local kept = self._target
-  return kept and self._changes == heal.changes and self._notes:hold()
-    and (not asked or asked.key == kept.profile.asked_key)
-    and (not kept.script or kept.profile.model == target.script_name(kept.script))
+  local ask = kept and kept.profile.ask_key
+  local asked = ask and { ask = ask, key = (ask()) } or nil
+  if holds(self) and (not asked or asked.key == kept.profile.asked_key)
+    and (not kept.script or kept.profile.model == target.script_name(kept.script)) then
+    return kept
+  end
+  return first_target(self, asked)
 end
 
 
@@ -181,15 +192,14 @@ end
 ---@return rille.Target? target   nil without a failure: the list ends before
 ---@return rille.Failure? failure
 function Wish:target(number)
-  if number > 1 then
-    local model = self._models[number]
-    if model == nil then return nil end
-    return target.new(self.request, model, true)
+  if number == 1 then
+    local kept = self._target
+    if kept and not kept.asks and holds(self) then return kept end
+    return ask_target(self)
   end
-  local ask = self._target and self._target.profile.ask_key
-  local asked = ask and { ask = ask, key = (ask()) } or nil
-  if holds(self, asked) then return self._target end
-  return first_target(self, asked)
+  local model = self._models[number]
+  if model == nil then return nil end
+  return target.new(self.request, model, true)
 end
 
 

@@ -32,8 +32,9 @@ end
 local function problem_of(run, record)
   local tool = run.tools:find(record.name)
   if not tool then return run.tools:unknown(record.name) end
-  if run.forced_name and run.forced_name ~= record.name then
-    return ("'%s' was asked for, not '%s'"):format(run.forced_name, record.name)
+  local forced = run.ask.forced_name
+  if forced and forced ~= record.name then
+    return ("'%s' was asked for, not '%s'"):format(forced, record.name)
   end
   if record.problem then return record.problem end
   local kind = toolset.kind(tool)
