@@ -20,12 +20,22 @@ function Transfer:next()
 end
 
 
-function Transfer:finish()
+--- What a turn gets of a completion (core.chat: finish).
+local function fill(turn, completion)
+  local choice = completion.choices[1]
+  turn.message, turn.finish_reason = choice.message, choice.finish_reason
+  turn.usage, turn.model, turn.id = completion.usage, completion.model, completion.id
+  return turn
+end
+
+
+function Transfer:finish(turn)
   local step = self._step
   local info = {
     status = step.status or 200, headers = step.headers or {}, delivered = self._position > 1,
     effective = { "stop" }, reasoning = { "" },
   }
+  if step.completion and type(turn) == "table" then return fill(turn, step.completion), info end
   if step.completion then return step.completion, info end
   local error_of = { kind = step.kind or "connection", hint = step.hint }
   for _, name in ipairs({ "message", "code", "type", "param", "partial" }) do
