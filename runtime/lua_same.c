@@ -81,22 +81,22 @@ static int l_same(lua_State *L)
 }
 
 
-/* boolean = core.same_members(a, b, names): of these members alone, and without asking __index */
+/* boolean = core.same_members(table, names, values): is each of these members the value in its
+ * place? No __index is asked. */
 static int l_same_members(lua_State *L)
 {
-    for (int i = 1; i <= 3; i++)
+    enum { TABLE = 1, NAMES, VALUES };
+    for (int i = TABLE; i <= VALUES; i++)
         luaL_checktype(L, i, LUA_TTABLE);
-    lua_settop(L, 3);
+    lua_settop(L, VALUES);
     bool same = true;
-    lua_Integer count = (lua_Integer)lua_rawlen(L, 3);
+    lua_Integer count = (lua_Integer)lua_rawlen(L, NAMES);
     for (lua_Integer i = 1; same && i <= count; i++) {
-        lua_rawgeti(L, 3, i);
-        lua_pushvalue(L, 4);
-        lua_rawget(L, 1);
-        lua_insert(L, 4);
-        lua_rawget(L, 2);
-        same = is_same(L, 4, 5, 0);
-        lua_settop(L, 3);
+        lua_rawgeti(L, NAMES, i);
+        int is = lua_rawget(L, TABLE);
+        int was = lua_rawgeti(L, VALUES, i);
+        same = is == was && (is == LUA_TNIL || is_same(L, VALUES + 1, VALUES + 2, 0));
+        lua_settop(L, VALUES);
     }
     lua_pushboolean(L, same);
     return 1;

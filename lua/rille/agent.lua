@@ -4,6 +4,7 @@
 --- can continue any transcript. The instructions open every request and are never part of the transcript.
 --- Invariant: a message and the results of its calls enter the transcript as one, so it is sendable always.
 
+local ask = require "rille.agent.ask"
 local await = require "rille.await"
 local dispatch = require "rille.dispatch"
 local events = require "rille.events"
@@ -166,13 +167,10 @@ end
 
 -- ---------------------------------------------------------------- running
 
-local NO_OPTIONS <const> = {}
-
-
 --- `inner` is known for the run of an agent that is called as a tool: its limits, the run around it.
 local function start(self, prompt, given, level, inner, turns)
   if given == nil then
-    given = NO_OPTIONS   -- the same table each time: what is asked without any is kept (rille.agent.ask)
+    given = ask.NO_OPTIONS
   else
     check_parameters(given, "agent:run", level + 1)
     options.check(given, run_types, "agent:run", level + 1)

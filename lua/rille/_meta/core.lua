@@ -299,12 +299,12 @@ function core.snapshot(value) end
 ---@return boolean
 function core.same(a, b) end
 
---- The same of these members of two tables, whatever else they hold.
----@param a table
----@param b table
+--- Does a table hold these values under these names, whatever else it holds?
+---@param holder table
 ---@param names string[]
+---@param values any[]    in the order of the names, nil where there is to be none
 ---@return boolean
-function core.same_members(a, b, names) end
+function core.same_members(holder, names, values) end
 
 
 -- ---------------------------------------------------------------- usage (lua_usage.c)

@@ -23,12 +23,15 @@ local toolset = require "rille.agent.toolset"
 ---@field _models? any[]
 ---@field _handed_over? boolean
 ---@field _later? boolean         for turns after the first, or for the first; nil: for all
----@field _said? table            a copy of the agent's members, and of the run's; nil: it serves no other turn
----@field _more? table
+---@field _said? any[]            a copy of the agent's members, and of the run's; nil: it serves no other turn
+---@field _more? any[]
 local Ask = {}
 Ask.__index = Ask
 
 local ask = {}
+
+--- Of a run without any: always this table, so that what is asked without any can be kept.
+ask.NO_OPTIONS = {}
 
 --- What a request is made of, but for tools and instructions.
 local OF_AGENT <const> = {
@@ -125,12 +128,13 @@ end
 
 --- A copy of some members; nil when one is an object that cannot be copied. A script is the same as long as it is that one.
 local function copy_of(from, names)
-  local members, script = {}, chat.is_script(from.model) and from.model or nil
-  for _, name in ipairs(names) do members[name] = from[name] end
-  if script then members.model = nil end
-  local copy = core.snapshot(members)
-  if copy and script then copy.model = script end
-  return copy
+  local values = {}
+  for i, name in ipairs(names) do
+    local value = from[name]
+    values[i] = chat.is_script(value) and value or core.snapshot(value)
+    if values[i] == nil and value ~= nil then return nil end
+  end
+  return values
 end
 
 
@@ -151,8 +155,8 @@ local function serves(self, run)
   return self._agent == agent and self._options == given and self._own_tools == run.own_tools
     and self._models == run.models and self._handed_over == run.handed_over
     and (self._later == nil or self._later == (#run.turns > 0))
-    and self._said and core.same_members(self._said, agent, OF_AGENT)
-    and self._more and core.same_members(self._more, given, OF_RUN)
+    and self._said and core.same_members(agent, OF_AGENT, self._said)
+    and (given == ask.NO_OPTIONS or self._more and core.same_members(given, OF_RUN, self._more))
 end
 
 
