@@ -1,4 +1,4 @@
---- layers_spec.lua -- arrows point down: reads the #include and require lines and the rooms of ARCHITECTURE.md.
+--- layers_spec.lua -- arrows point down: reads the #include, require and lazy lines and the rooms of ARCHITECTURE.md.
 local source = require "spec.support.source"
 
 -- ---------------------------------------------------------------------------------- C
@@ -68,7 +68,7 @@ end
 --- Modules that are named stand in their room, with everything below their name; every other module is domain.
 local lua_rooms <const> = {
   [0] = { "rille.core" },
-  { "failure", "log", "options", "printable", "time", "uv", "await", "task", "process", "fs",
+  { "failure", "lazy", "log", "options", "printable", "time", "uv", "await", "task", "process", "fs",
     "http", "json", "transcript" },
   {},   -- domain
   { "script", "mock", "httpd" },
@@ -97,10 +97,12 @@ local function lua_complaints(path, text)
   local complaints, module = {}, module_of(path)
   local room = lua_room(module)
   text = text:gsub("%-%-[^\n]*", "")
-  for other in text:gmatch 'require%s*%(?%s*"(rille[%w_.]*)"' do
-    if lua_room(other) > room then
-      complaints[#complaints + 1] = ("%s (%s) requires %s (%s)"):format(module, room_names[room], other,
-        room_names[lua_room(other)])
+  for _, word in ipairs { "require", "lazy" } do
+    for other in text:gmatch("%f[%w_]" .. word .. '%s*%(?%s*"(rille[%w_.]*)"') do
+      if lua_room(other) > room then
+        complaints[#complaints + 1] = ("%s (%s) requires %s (%s)"):format(module, room_names[room], other,
+          room_names[lua_room(other)])
+      end
     end
   end
   return complaints
@@ -151,6 +153,8 @@ describe("the rooms of lua/rille/", function()
       lua_complaints("lua/rille/dispatch/calls.lua", 'require("rille.mock").serve()'))
     assert.same({ "rille.agent (domain) requires rille (programs)" },
       lua_complaints("lua/rille/agent.lua", 'local rille = require "rille"'))
+    assert.same({ "rille.json (basics) requires rille.agent (domain)" },
+      lua_complaints("lua/rille/json.lua", 'local agent = lazy "rille.agent"'))
     assert.same({}, lua_complaints("lua/rille/cli/ask.lua", 'require "rille.agent" require "rille.cli.run"'))
   end)
 end)

@@ -10,9 +10,9 @@ local dispatch = require "rille.dispatch"
 local events = require "rille.events"
 local final = require "rille.agent.final"
 local json = require "rille.json"
+local lazy = require "rille.lazy"
 local limits = require "rille.limits"
 local messages = require "rille.agent.message"
-local nested = require "rille.agent.nested"
 local options = require "rille.options"
 local output = require "rille.output"
 local prompts = require "rille.agent.prompt"
@@ -22,6 +22,7 @@ local runs = require "rille.run"
 local time = require "rille.time"
 local toolset = require "rille.agent.toolset"
 local transcripts = require "rille.transcript"
+local nested = lazy "rille.agent.nested"   ---@module "rille.agent.nested"
 
 ---@class rille.Agent
 ---@field name string

@@ -6,8 +6,9 @@
 --- seconds is no storm and is not asked.
 --- Source: reliability §4.2 (budget), §4.5 (limits); wire contract §3.3 (headers).
 
-local retry = require "rille.retry"
+local lazy = require "rille.lazy"
 local time = require "rille.time"
+local retry = lazy "rille.retry"   ---@module "rille.retry"
 
 local WINDOW <const> = 10         -- seconds
 local FREE_RETRIES <const> = 3    -- in a window

@@ -7,16 +7,17 @@
 --- `insecure`.
 --- Source: wire contract §1, §1.1; reliability §3 rows 7, 8, 19.
 
-local azure = require "rille.provider.azure"
 local base_url = require "rille.provider.base_url"
 local choose = require "rille.provider.choose"
 local config = require "rille.config"
 local core = require "rille.core"
 local failure = require "rille.failure"
+local lazy = require "rille.lazy"
 local log = require "rille.log"
 local options = require "rille.options"
 local profiles = require "rille.profiles"
 local url = require "rille.http.url"
+local azure = lazy "rille.provider.azure"   ---@module "rille.provider.azure"
 
 local provider = {}
 

@@ -12,8 +12,6 @@ local retry = {}
 
 --- How long a server may ask us to wait before its failure goes to the caller instead, in seconds.
 retry.LONGEST_WAIT = 60
---- Attempts after the first, unless the caller says otherwise.
-retry.DEFAULT = 2
 
 local UNITS <const> = { ms = 0.001, s = 1, m = 60, h = 3600, d = 86400 }
 

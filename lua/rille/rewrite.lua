@@ -8,12 +8,13 @@
 --- Source: wire contract §1.3–1.7, §4e; the echo fixtures.
 
 local ids = require "rille.rewrite.ids"
-local images = require "rille.rewrite.images"
 local json = require "rille.json"
+local lazy = require "rille.lazy"
 local message = require "rille.rewrite.message"
 local params = require "rille.rewrite.params"
 local sequence = require "rille.rewrite.sequence"
 local tools = require "rille.rewrite.tools"
+local images = lazy "rille.rewrite.images"   ---@module "rille.rewrite.images"
 
 local rewrite = {}
 

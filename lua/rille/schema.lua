@@ -8,10 +8,11 @@
 
 local core = require "rille.core"
 local empties = require "rille.schema.empties"
-local explain = require "rille.schema.explain"
 local form = require "rille.schema.form"
+local lazy = require "rille.lazy"
 local options = require "rille.options"
 local value = require "rille.schema.value"
+local explain = lazy "rille.schema.explain"   ---@module "rille.schema.explain"
 
 local schema = {}
 

@@ -1,22 +1,20 @@
---- rille.chat.exchange -- walk 2: one request until it is answered, or until nothing helps any
---- more.
+--- rille.chat.exchange -- walk 2: one request until it is answered, or until nothing helps any more.
 ---
---- Consumers pull: `next` hands out deltas and says when an attempt failed and another one follows.
---- What to do about a failed attempt is decided in one place (`settle`): follow a redirect, cure
---- the request, wait and repeat, ask the next model, give up.
---- Invariant: after a delta was handed out nothing is repeated, unless the consumer said that it
---- can start again.
+--- Consumers pull: `next` hands out deltas and says when an attempt failed and another one follows. What to do then is
+--- decided in one place (`settle`): follow a redirect, cure the request, wait and repeat, ask the next model, give up.
+--- Invariant: after a delta was handed out nothing is repeated, unless the consumer said that it can start again.
 --- Source: wire contract §3; reliability §4.
 
 local attempt = require "rille.chat.attempt"
 local failure = require "rille.failure"
+local lazy = require "rille.lazy"
 local log = require "rille.log"
-local prefix = require "rille.chat.prefix"
-local recover = require "rille.chat.recover"
-local retry = require "rille.retry"
-local think = require "rille.chat.think"
 local time = require "rille.time"
-local trouble = require "rille.chat.trouble"
+local prefix = lazy "rille.chat.prefix"   ---@module "rille.chat.prefix"
+local recover = lazy "rille.chat.recover"   ---@module "rille.chat.recover"
+local retry = lazy "rille.retry"   ---@module "rille.retry"
+local think = lazy "rille.chat.think"   ---@module "rille.chat.think"
+local trouble = lazy "rille.chat.trouble"   ---@module "rille.chat.trouble"
 
 ---@class rille.Exchange
 ---@field _target rille.Target

@@ -8,7 +8,6 @@
 local config = require "rille.config"
 local core = require "rille.core"
 local heal = require "rille.heal"
-local retry = require "rille.retry"
 local target = require "rille.chat.target"
 
 ---@class rille.Wish
@@ -29,6 +28,8 @@ local MOST_KEPT <const> = 4
 
 --- Seconds; `total` is unlimited.
 wish.TIMEOUT = { connect = 10, first_byte = 600, idle = 120 }
+--- Attempts after the first.
+wish.RETRIES = 2
 
 
 local function timeouts(given)
@@ -64,7 +65,7 @@ function wish.new(request)
   local complete, model = {}, request.model
   for name, value in pairs(request) do complete[name] = value end
   complete.timeout = timeouts(request.timeout)
-  complete.retries = request.retries or retry.DEFAULT
+  complete.retries = request.retries or wish.RETRIES
   if not is_list(model) or #model == 0 then model = { model or false } end
   return setmetatable({ request = complete, _models = model }, Wish)
 end

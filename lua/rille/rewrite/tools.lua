@@ -5,8 +5,9 @@
 
 local empties = require "rille.schema.empties"
 local json = require "rille.json"
+local lazy = require "rille.lazy"
 local message = require "rille.rewrite.message"
-local schema = require "rille.rewrite.schema"
+local schema = lazy "rille.rewrite.schema"   ---@module "rille.rewrite.schema"
 
 local tools = {}
 

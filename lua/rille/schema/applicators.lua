@@ -4,12 +4,12 @@
 --- without end, or branches beyond reason, makes the state broken, and a broken state is no fit.
 --- Source: JSON Schema core 2020-12, sections 8.2.3 and 10.2.
 
-local branch = require "rille.schema.branch"
-local explain = require "rille.schema.explain"
+local lazy = require "rille.lazy"
+local branch = lazy "rille.schema.branch"   ---@module "rille.schema.branch"
+local explain = lazy "rille.schema.explain"   ---@module "rille.schema.explain"
 
 local applicators = { any = {} }
 
-local add <const> = explain.add
 local MAX_DEPTH <const> = 600     -- references inside one another
 local MAX_STEPS <const> = 1000000 -- references followed in one validation
 
@@ -89,7 +89,7 @@ function applicators.any.allOf(list, _, compiler)
     local errors
     for i = 1, #nodes do
       local broken = nodes[i].check(v, state)
-      if broken then errors = add(errors, broken) end
+      if broken then errors = explain.add(errors, broken) end
     end
     return errors
   end

@@ -5,12 +5,11 @@
 --- `additionalItems` as `items`: schemas of older servers still say so.
 --- Source: JSON Schema core 2020-12, section 10.3.1; validation, section 6.4.
 
-local explain = require "rille.schema.explain"
+local lazy = require "rille.lazy"
 local value = require "rille.schema.value"
+local explain = lazy "rille.schema.explain"   ---@module "rille.schema.explain"
 
 local arrays = { array = {} }
-
-local add <const>, under <const> = explain.add, explain.under
 
 
 --- The leading schemas, one an item, and the schema of all items behind them (nil: anything).
@@ -42,7 +41,7 @@ local function prefix_check(nodes)
     local errors
     for i = 1, math.min(#nodes, rawlen(v)) do
       local broken = nodes[i].check(v[i], state)
-      if broken then errors = add(errors, under(broken, i - 1)) end
+      if broken then errors = explain.add(errors, explain.under(broken, i - 1)) end
     end
     return errors
   end
@@ -54,7 +53,7 @@ local function rest_check(node, first)
     local errors
     for i = first, rawlen(v) do
       local broken = node.check(v[i], state)
-      if broken then errors = add(errors, under(broken, i - 1)) end
+      if broken then errors = explain.add(errors, explain.under(broken, i - 1)) end
     end
     return errors
   end
@@ -76,7 +75,7 @@ function arrays.array.items(items, schema, compiler)
   local check_rest = rest_check(compiler:at(rest, keyword), #prefix + 1)
   return function(v, state)
     local errors, more = check(v, state), check_rest(v, state)
-    return more and add(errors, more) or errors
+    return more and explain.add(errors, more) or errors
   end
 end
 

@@ -5,13 +5,13 @@
 --- returns a check `fun(v) → nil | errors`, or nil when the keyword asks for nothing.
 --- Source: JSON Schema validation 2020-12, section 6.
 
-local explain = require "rille.schema.explain"
-local number = require "rille.schema.number"
+local lazy = require "rille.lazy"
 local value = require "rille.schema.value"
+local explain = lazy "rille.schema.explain"   ---@module "rille.schema.explain"
+local number = lazy "rille.schema.number"   ---@module "rille.schema.number"
 
 local assertions = { any = {}, number = {}, string = {}, array = {}, object = {} }
 
-local mismatch <const> = explain.mismatch
 local TYPES <const> = { "array", "boolean", "integer", "null", "number", "object", "string" }
 
 
@@ -29,7 +29,7 @@ assertions.any["type"] = function(names, _, compiler)
   if type(names) ~= "table" then
     local is = type_predicate(names, compiler)
     return function(v)
-      if not is(v) then return mismatch(names, v) end
+      if not is(v) then return explain.mismatch(names, v) end
     end
   end
   local predicates = {}
@@ -39,7 +39,7 @@ assertions.any["type"] = function(names, _, compiler)
     for i = 1, #predicates do
       if predicates[i](v) then return nil end
     end
-    return mismatch(expected, v)
+    return explain.mismatch(expected, v)
   end
 end
 
@@ -71,7 +71,7 @@ assertions.any["enum"] = function(list, _, compiler)
     elseif parts.others[value.key(v)] then
       return nil
     end
-    local errors = mismatch(expected, v)
+    local errors = explain.mismatch(expected, v)
     errors[1].message = errors[1].message .. explain.hint(v, parts.words)
     errors[1].choices = parts.texts
     return errors
@@ -83,7 +83,7 @@ assertions.any["const"] = function(wanted)
   local expected = explain.json(wanted)
   return function(v)
     if value.equal(v, wanted) then return nil end
-    local errors = mismatch(expected, v)
+    local errors = explain.mismatch(expected, v)
     errors[1].choices = { expected }
     return errors
   end
@@ -100,7 +100,7 @@ local function numeric(keyword, words, fits)
     local expected = words .. " " .. explain.json(limit)
     return function(v)
       if not fits(v, limit) then
-        return mismatch(expected, v,
+        return explain.mismatch(expected, v,
           ("must be %s, got %s"):format(expected, explain.json(v)))
       end
     end
@@ -112,7 +112,7 @@ numeric("minimum", "at least", function(v, limit) return v >= limit end)
 numeric("maximum", "at most", function(v, limit) return v <= limit end)
 numeric("exclusiveMinimum", "greater than", function(v, limit) return v > limit end)
 numeric("exclusiveMaximum", "less than", function(v, limit) return v < limit end)
-numeric("multipleOf", "a multiple of", number.is_multiple)
+numeric("multipleOf", "a multiple of", function(v, limit) return number.is_multiple(v, limit) end)
 
 
 --- Characters of a string; bytes where it is no UTF-8.
@@ -141,7 +141,7 @@ local function counted(kind, keyword, count, below, unit)
     return function(v)
       local found = count(v)
       if below and found >= limit or not below and found <= limit then return nil end
-      return mismatch(expected, v, ("must have %s, has %d"):format(expected, found))
+      return explain.mismatch(expected, v, ("must have %s, has %d"):format(expected, found))
     end
   end
 end
@@ -161,7 +161,7 @@ assertions.string["pattern"] = function(pattern, _, compiler)
   return function(v)
     local found, failure = regex:find(v)
     if found then return nil end
-    return mismatch(expected, v, ("must match the pattern %s, got %s%s"):format(
+    return explain.mismatch(expected, v, ("must match the pattern %s, got %s%s"):format(
       pattern, explain.json(v), failure and " (matching was given up: too expensive)" or ""))
   end
 end
@@ -174,7 +174,7 @@ assertions.string["format"] = function(name, _, compiler)
   if not format then return nil end
   return function(v)
     if format.fits(v) then return nil end
-    return mismatch(name, v, ("must be %s, got %s"):format(format.words, explain.json(v)))
+    return explain.mismatch(name, v, ("must be %s, got %s"):format(format.words, explain.json(v)))
   end
 end
 
@@ -186,7 +186,7 @@ assertions.array["uniqueItems"] = function(wanted)
     for i = 1, rawlen(v) do
       local key = value.key(v[i])
       if seen[key] then
-        return mismatch("unique items", v,
+        return explain.mismatch("unique items", v,
           ("items %d and %d are equal; every item must be unique"):format(seen[key] - 1, i - 1))
       end
       seen[key] = i

@@ -7,20 +7,19 @@
 --- Invariant: a value that fits allocates nothing but the state of its validation.
 --- Source: https://json-schema.org/draft/2020-12/json-schema-core
 
-local applicators = require "rille.schema.applicators"
-local arrays = require "rille.schema.arrays"
 local assertions = require "rille.schema.assertions"
-local explain = require "rille.schema.explain"
 local fill = require "rille.schema.fill"
 local form = require "rille.schema.form"
+local lazy = require "rille.lazy"
 local objects = require "rille.schema.objects"
 local refs = require "rille.schema.refs"
 local value = require "rille.schema.value"
+local applicators = lazy "rille.schema.applicators"   ---@module "rille.schema.applicators"
+local arrays = lazy "rille.schema.arrays"   ---@module "rille.schema.arrays"
+local explain = lazy "rille.schema.explain"   ---@module "rille.schema.explain"
 
 local Compiler = {}
 Compiler.__index = Compiler
-
-local add <const> = explain.add
 
 --- Keywords by the type they apply to, in the order of checking. When one of `first` breaks, the others
 --- have nothing to add.
@@ -36,13 +35,8 @@ local ORDER <const> = {
   },
 }
 local META <const> = "https://json-schema.org/draft/2020-12/schema"
---- The maker of each keyword.
-local MAKERS <const> = {}
-for _, module in ipairs { assertions, objects, arrays, applicators } do
-  for _, makers in next, module do
-    for keyword, make in next, type(makers) == "table" and makers or {} do MAKERS[keyword] = make end
-  end
-end
+--- Where the keywords of a group are made that rille.schema.assertions does not make.
+local MORE <const> = { any = applicators, array = arrays, object = objects }
 
 
 --- Raises for a schema that is none, with the place.
@@ -124,7 +118,7 @@ local function in_row(checks, stop_early)
       local broken = checks[i](v, state)
       if broken then
         if stop_early then return broken end
-        errors = add(errors, broken)
+        errors = explain.add(errors, broken)
       end
     end
     return errors
@@ -133,11 +127,12 @@ end
 
 
 function Compiler:group(schema, name)
-  local checks = {}
+  local checks, makers = {}, assertions[name == "first" and "any" or name]
   for _, keyword in ipairs(ORDER[name]) do
     local argument = schema[keyword]
     if argument ~= nil then
-      checks[#checks + 1] = MAKERS[keyword](argument, schema, self)
+      local make = makers[keyword] or MORE[name][name][keyword]
+      checks[#checks + 1] = make(argument, schema, self)
     end
   end
   if name == "object" and form.is_closed(schema) then
@@ -154,7 +149,7 @@ local function table_checks(object, array)
     if object and value.is_object(v) then errors = object(v, state) end
     if array and value.is_array(v) then
       local broken = array(v, state)
-      if broken then errors = add(errors, broken) end
+      if broken then errors = explain.add(errors, broken) end
     end
     return errors
   end
@@ -174,7 +169,7 @@ local function joined(first, any, by_type, last)
     local check = by_type[type(v)]
     if check then
       local broken = check(v, state)
-      if broken then errors = add(errors, broken) end
+      if broken then errors = explain.add(errors, broken) end
     end
     if last and not errors then return last(v, state) end
     return errors

@@ -5,11 +5,12 @@
 --- Invariant: a default is taken as written (a deep copy); nothing is filled inside it, so that recursive
 --- schemas end.
 
-local applicators = require "rille.schema.applicators"
-local arrays = require "rille.schema.arrays"
 local form = require "rille.schema.form"
+local lazy = require "rille.lazy"
 local objects = require "rille.schema.objects"
 local value = require "rille.schema.value"
+local applicators = lazy "rille.schema.applicators"   ---@module "rille.schema.applicators"
+local arrays = lazy "rille.schema.arrays"   ---@module "rille.schema.arrays"
 
 local fill = {}
 

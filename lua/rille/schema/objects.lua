@@ -4,12 +4,12 @@
 --- are only called for objects. Errors come in the author's order of the properties, for determinism.
 --- Source: JSON Schema core 2020-12, section 10.3.2; validation, section 6.5.
 
-local explain = require "rille.schema.explain"
+local lazy = require "rille.lazy"
 local value = require "rille.schema.value"
+local explain = lazy "rille.schema.explain"   ---@module "rille.schema.explain"
 
 local objects = { object = {} }
 
-local add <const>, under <const> = explain.add, explain.under
 local null <const> = require("rille.core").null
 
 
@@ -68,7 +68,7 @@ function objects.object.properties(members, schema, compiler)
       local item = v[name]
       if item ~= nil and not (item == null and lenient[i]) then
         local broken = list[i][2].check(item, state)
-        if broken then errors = add(errors, under(broken, name)) end
+        if broken then errors = explain.add(errors, explain.under(broken, name)) end
       end
     end
     return errors
@@ -110,7 +110,7 @@ function objects.object.required(names, schema, compiler)
           message = ("required property %s (%s) is missing%s"):format(
             explain.json(name), wanted_words(schema, name), stray_like(v, schema, name)),
         }
-        errors = add(errors, { missing })
+        errors = explain.add(errors, { missing })
       end
     end
     return errors
@@ -128,7 +128,7 @@ function objects.object.patternProperties(patterns, _, compiler)
     for _, name in ipairs(value.names(v)) do
       for i = 1, #list do
         local broken = list[i][3]:find(name) and list[i][2].check(v[name], state)
-        if broken then errors = add(errors, under(broken, name)) end
+        if broken then errors = explain.add(errors, explain.under(broken, name)) end
       end
     end
     return errors
@@ -169,7 +169,7 @@ function objects.unknown_member(v, name, schema)
   local errors = explain.mismatch("no such property", v,
     ("unknown property %s%s%s"):format(explain.json(name), explain.hint(name, names), valid))
   errors[1].is_shape = true
-  return under(errors, name)
+  return explain.under(errors, name)
 end
 
 
@@ -182,11 +182,11 @@ local function additional_check(is_additional, node, schema)
         local broken
         if node then
           broken = node.check(item, state)
-          if broken then under(broken, name) end
+          if broken then explain.under(broken, name) end
         else
           broken = objects.unknown_member(item, name, schema)
         end
-        if broken then errors = add(errors, broken) end
+        if broken then errors = explain.add(errors, broken) end
       end
     end
     if errors then table.sort(errors, function(a, b) return a[#a] < b[#b] end) end
@@ -218,7 +218,7 @@ function objects.object.propertyNames(argument, _, compiler)
       local broken = node.check(name, state)
       if broken then
         broken[1].message = ("the property name %s: %s"):format(explain.json(name), broken[1].message)
-        errors = add(errors, under({ broken[1] }, name))
+        errors = explain.add(errors, explain.under({ broken[1] }, name))
       end
     end
     return errors
@@ -237,7 +237,7 @@ function objects.object.dependentRequired(dependencies, _, compiler)
     for _, trigger in ipairs(triggers) do
       for _, name in ipairs(v[trigger] ~= nil and dependencies[trigger] or {}) do
         if v[name] == nil then
-          errors = add(errors, { { expected = "a value", got = "nothing", name,
+          errors = explain.add(errors, { { expected = "a value", got = "nothing", name,
             message = ("property %s is required when %s is present"):format(
               explain.json(name), explain.json(trigger)) } })
         end
@@ -254,7 +254,7 @@ function objects.object.dependentSchemas(dependencies, _, compiler)
     local errors
     for i = 1, #list do
       local broken = v[list[i][1]] ~= nil and list[i][2].check(v, state)
-      if broken then errors = add(errors, broken) end
+      if broken then errors = explain.add(errors, broken) end
     end
     return errors
   end
