@@ -72,6 +72,7 @@ end
 -- ---------------------------------------------------------------- the bus
 
 ---@class rille.Bus
+---@field is_quiet boolean    it never had handlers or readers of its own
 local Bus = {}
 Bus.__index = Bus
 
@@ -87,28 +88,47 @@ local function append(list, entry)
 end
 
 
+--- The names that lead to an agent.
+local function path_to(name, parent)
+  if not parent then return { name } end
+  local path = table.move(parent.path, 1, #parent.path, 1, {})
+  path[#path + 1] = name
+  return path
+end
+
+
 ---@param name string          of the agent
 ---@param parent? rille.Bus    of the run that this one is nested in
----@param ... table|nil        tables of handlers by event type, called in this order
+---@param first? table        handlers by event type; those of all tables are called in this order
+---@param second? table
+---@param third? table
 ---@return rille.Bus
-function events.new(name, parent, ...)
-  local self = setmetatable({ parent = parent, handlers = NONE, readers = NONE, path = nil, last = nil, is_told = nil }, Bus)
-  self:rename(name)
-  for i = 1, select("#", ...) do
-    local handlers = select(i, ...)
-    if handlers then self.handlers = append(self.handlers, handlers) end
-  end
-  return self
+function events.new(name, parent, first, second, third)
+  local handlers = NONE
+  if first then handlers = append(handlers, first) end
+  if second then handlers = append(handlers, second) end
+  if third then handlers = append(handlers, third) end
+  return setmetatable({
+    parent = parent, handlers = handlers, readers = NONE, path = path_to(name, parent), is_quiet = handlers == NONE,
+    last = nil, is_told = nil,
+  }, Bus)
 end
 
 
 --- After a hand-off another agent speaks.
 ---@param name string
 function Bus:rename(name)
-  local outer = self.parent and self.parent.path
-  local path = outer and table.move(outer, 1, #outer, 1, {}) or { name }
-  if outer then path[#path + 1] = name end
-  self.path = path
+  self.path = path_to(name, self.parent)
+end
+
+
+local function is_heard(bus, kind, second, third)
+  if bus.readers[1] then return true end
+  for i = 1, #bus.handlers do
+    local handlers = bus.handlers[i]
+    if handlers[kind] or second and handlers[second] or third and handlers[third] then return true end
+  end
+  return false
 end
 
 
@@ -120,11 +140,7 @@ end
 function Bus:has_listener(kind, second, third)
   local bus = self
   repeat
-    if bus.readers[1] then return true end
-    for i = 1, #bus.handlers do
-      local handlers = bus.handlers[i]
-      if handlers[kind] or second and handlers[second] or third and handlers[third] then return true end
-    end
+    if not bus.is_quiet and is_heard(bus, kind, second, third) then return true end
     bus = bus.parent
   until not bus
   return false
@@ -189,6 +205,10 @@ end
 ---@param event table
 function Bus:finish(kind, event)
   self.last = self.last or complete(self, event, kind)
+  if self.is_quiet then
+    self.is_told = true
+    return
+  end
   while self.readers[1] do
     self.readers[1].queue:put(self.last)
     self.readers[1].queue:finish()
@@ -214,7 +234,7 @@ function Bus:reader(on_leave, patience)
     reader.queue:put(self.last)
     reader.queue:finish()
   else
-    self.readers = append(self.readers, reader)
+    self.readers, self.is_quiet = append(self.readers, reader), false
   end
   return reader
 end

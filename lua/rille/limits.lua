@@ -54,24 +54,29 @@ function limits.check(given, name, level)
 end
 
 
+local function take(self, given)
+  for name, value in next, given do self[name] = value end
+end
+
+
 --- A budget. Later lists of limits win over earlier ones.
 ---@param parent? rille.Limits            of the run that this one is nested in
----@param ... rille.LimitOptions|nil
+---@param first? rille.LimitOptions
+---@param second? rille.LimitOptions
+---@param third? rille.LimitOptions
 ---@return rille.Limits
-function limits.new(parent, ...)
+function limits.new(parent, first, second, third)
   local self = {
     parent = parent, used = { turns = 0, tokens = 0, tool_calls = 0 }, started = time.now(),
-    turns = 20, concurrency = 8, repeats = 5, is_timed = nil, is_metered = nil,
+    turns = 20, concurrency = 8, repeats = 5, is_timed = false, is_metered = false, is_counted = false,
   }
-  for i = 1, select("#", ...) do
-    local given = select(i, ...)
-    if given then
-      for name, value in pairs(given) do self[name] = value end
-    end
-  end
-  self.is_timed = self.seconds ~= nil or parent ~= nil and parent.is_timed
-  self.is_metered = self.tokens ~= nil or parent ~= nil and parent.is_metered
-  self.is_counted = self.tool_calls ~= nil or parent ~= nil and parent.is_counted
+  if first then take(self, first) end
+  if second then take(self, second) end
+  if third then take(self, third) end
+  local around = parent or self
+  self.is_timed = self.seconds ~= nil or around.is_timed
+  self.is_metered = self.tokens ~= nil or around.is_metered
+  self.is_counted = self.tool_calls ~= nil or around.is_counted
   return setmetatable(self, Limits)
 end
 
@@ -110,10 +115,11 @@ end
 
 function Limits:_charge(kind, amount)
   local budget = self
-  while budget do
-    budget.used[kind] = budget.used[kind] + amount
+  repeat
+    local used = budget.used
+    used[kind] = used[kind] + amount
     budget = budget.parent
-  end
+  until not budget
 end
 
 
@@ -134,7 +140,6 @@ end
 
 
 function Limits:_is_late()
-  if not self.is_timed then return nil end
   local left, limit = self:seconds_left()
   if left and left <= 0 then return limits.reached("seconds", limit) end
 end
@@ -145,7 +150,7 @@ end
 ---@return rille.Failure?     when a budget does not allow it; then nothing was taken
 function Limits:take_turn(reserve)
   -- With the budget used up not even an empty answer is affordable, whatever is reserved.
-  local refusal = self:_is_late() or self:_refusal("turns", 1)
+  local refusal = self.is_timed and self:_is_late() or self:_refusal("turns", 1)
     or self.is_metered and self:_refusal("tokens", math.max(1, reserve or 1))
   if refusal then return refusal end
   self:_charge("turns", 1)
@@ -155,7 +160,7 @@ end
 --- Takes one call from every budget on the way up, before it runs.
 ---@return rille.Failure?
 function Limits:take_call()
-  local refusal = self:_is_late() or self.is_metered and self:_refusal("tokens", 1)
+  local refusal = self.is_timed and self:_is_late() or self.is_metered and self:_refusal("tokens", 1)
     or self.is_counted and self:_refusal("tool_calls", 1)
   if refusal then return refusal end
   self:_charge("tool_calls", 1)

@@ -22,7 +22,7 @@ local NONE <const> = {}
 ---@param most number   this many end the run; the model is told at 3
 ---@return rille.Repeats
 function repeats.new(most)
-  return setmetatable({ most = most, window = WINDOW * math.min(most, 20), turn = 0, seen = {}, refused = 0 }, Repeats)
+  return setmetatable({ most = most, window = WINDOW * (most < 20 and most or 20), turn = 0, seen = {}, refused = 0 }, Repeats)
 end
 
 

@@ -51,6 +51,16 @@ function clock.release(run)
 end
 
 
+--- What ends a tool that takes too long: one failure for all its calls, since nothing in it is of a call.
+local function late_of(tool, seconds)
+  if tool._late_after ~= seconds then
+    tool._late_after = seconds
+    tool._late = failure.new("timeout", ("timed out after %g seconds and was stopped"):format(seconds))
+  end
+  return tool._late
+end
+
+
 --- How long a tool may run, and what ends it then: its own time, or that of the run when that is nearer.
 ---@param run rille.Run
 ---@param tool rille.Tool
@@ -62,7 +72,7 @@ function clock.of_tool(run, tool)
   if left and left + SPIN_GRACE < seconds then
     return math.max(0, left) + SPIN_GRACE, limits.reached("seconds", limit)
   end
-  return seconds, failure.new("timeout", ("timed out after %g seconds and was stopped"):format(seconds))
+  return seconds, late_of(tool, seconds)
 end
 
 
