@@ -10,8 +10,8 @@
 #include "task.h"
 
 /* The uservalues of a task's userdata: its coroutine, why it was cancelled, where it failed, what
- * its deadline raises. */
-enum { RL_THREAD = 1, RL_REASON, RL_TRACEBACK, RL_LATE, RL_USERVALUES = RL_LATE };
+ * its deadline raises, what it works for. */
+enum { RL_THREAD = 1, RL_REASON, RL_TRACEBACK, RL_LATE, RL_ERRAND, RL_USERVALUES = RL_ERRAND };
 
 struct rl_task {
     struct rl_engine *engine;
@@ -38,6 +38,10 @@ struct rl_task {
     uint64_t grace_end;   /* uv_now at which a cancelled task is closed by force */
     bool collected;       /* the userdata is gone; free when the timer is closed */
     bool observed;        /* somebody has asked for its results */
+    bool begun;           /* it has been resumed */
+    bool returned;        /* its function has come to its end */
+    bool is_inner;        /* runs for the first time, on top of the task that waits for it */
+    bool has_errand;      /* uservalue RL_ERRAND is set */
 
     struct rl_task *next_ready, *prev_ready;
     struct rl_task *parent, *children, *next_child, *prev_child;

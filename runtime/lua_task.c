@@ -144,6 +144,54 @@ static int l_join(lua_State *L)
 }
 
 
+static int k_outcome(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status;
+    (void)ctx;
+    struct rl_task *task = rl_task_check(L, 1);
+    if (rl_wake_reason(L) != RL_WAKE_DONE)
+        return push_unfinished(L, rl_wake_reason(L));
+    int count = rl_task_results(L, 1);
+    if (rl_task_state(task) == RL_TASK_FAILED) {
+        push_raised(L);
+        lua_pushboolean(L, 0);
+        lua_replace(L, -3);
+        return 2;
+    }
+    if (rl_task_state(task) == RL_TASK_CANCELLED) {
+        lua_pop(L, 1); /* the traceback */
+        lua_pushnil(L);
+        lua_insert(L, -2);
+        return 2;
+    }
+    lua_pushboolean(L, 1);
+    lua_insert(L, -count - 1);
+    return count + 1;
+}
+
+
+/* true, ... | false, failure | nil, why = task:outcome() */
+static int l_outcome(lua_State *L)
+{
+    struct rl_task *task = rl_task_check(L, 1);
+    luaL_argcheck(L, task != rl_task_running(L, rl_engine_of(L)), 1,
+                  "a task cannot wait for itself");
+    lua_settop(L, 1);
+    rl_task_start_inside(L, task);
+    return rl_park(L, rl_task_end(task), -1, 0, k_outcome);
+}
+
+
+/* true, ... | false = task:returned() */
+static int l_returned(lua_State *L)
+{
+    bool has_returned = rl_task_has_returned(rl_task_check(L, 1));
+    lua_settop(L, 1);
+    lua_pushboolean(L, has_returned);
+    return has_returned ? 1 + rl_task_returned(L, 1) : 1;
+}
+
+
 /* task:cancel([reason]) */
 static int l_cancel(lua_State *L)
 {
@@ -173,6 +221,40 @@ static int l_deadline(lua_State *L)
 static int l_status(lua_State *L)
 {
     lua_pushstring(L, state_names[rl_task_state(rl_task_check(L, 1))]);
+    return 1;
+}
+
+
+/* begun = task:has_begun() */
+static int l_has_begun(lua_State *L)
+{
+    lua_pushboolean(L, rl_task_has_begun(rl_task_check(L, 1)));
+    return 1;
+}
+
+
+/* cancelled = task:is_cancelled() */
+static int l_is_cancelled(lua_State *L)
+{
+    lua_pushboolean(L, rl_task_is_cancelled(rl_task_check(L, 1)));
+    return 1;
+}
+
+
+/* task:set_errand(value) */
+static int l_set_errand(lua_State *L)
+{
+    struct rl_task *task = rl_task_check(L, 1);
+    luaL_checkany(L, 2);
+    rl_task_set_errand(L, task, 2);
+    return 0;
+}
+
+
+/* value | nil = task:errand() */
+static int l_errand(lua_State *L)
+{
+    rl_task_push_errand(L, rl_task_check(L, 1));
     return 1;
 }
 
@@ -293,8 +375,10 @@ static const luaL_Reg functions[] = {
 };
 
 static const luaL_Reg task_methods[] = {
-    {"join", l_join},     {"cancel", l_cancel}, {"deadline", l_deadline},
-    {"parent", l_parent}, {"status", l_status}, {NULL, NULL},
+    {"join", l_join},           {"outcome", l_outcome},       {"returned", l_returned},
+    {"has_begun", l_has_begun}, {"cancel", l_cancel},         {"is_cancelled", l_is_cancelled},
+    {"deadline", l_deadline},   {"set_errand", l_set_errand}, {"errand", l_errand},
+    {"parent", l_parent},       {"status", l_status},         {NULL, NULL},
 };
 
 static const luaL_Reg op_methods[] = {

@@ -149,9 +149,12 @@ void rl_task_resume(lua_State *L, struct rl_task *task)
     int results = 0;
     int arguments = begun ? 0 : lua_gettop(task->thread) - 1;
     task->state = RL_TASK_RUNNING;
+    task->begun = true;
     rl_task_enter(engine, task);
     int status = lua_resume(task->thread, L, arguments, &results);
     rl_engine_take_back(engine, before);
+    task->is_inner = false;
+    task->returned = status == LUA_OK;
     if (status != LUA_YIELD) {
         bury(L, task, status != LUA_OK, status == LUA_OK ? RL_TASK_DONE : RL_TASK_FAILED);
     } else {
@@ -171,6 +174,20 @@ void rl_task_start(lua_State *L, struct rl_task *task)
 }
 
 
+/* One level deep, and not where loops are turned inside loops (the main thread's own is one): the C
+ * stack and Lua's count of its levels hold many tasks, but not any number. */
+void rl_task_start_inside(lua_State *L, struct rl_task *task)
+{
+    struct rl_task *waiter = rl_task_running(L, task->engine);
+    bool is_new = task->state == RL_TASK_READY && lua_status(task->thread) == LUA_OK;
+    bool is_shallow = waiter != NULL && !waiter->is_inner && task->engine->nesting <= 1;
+    if (!is_new || !is_shallow || waiter->cancelled || !lua_isyieldable(L))
+        return;
+    task->is_inner = true;
+    rl_task_start(L, task);
+}
+
+
 /* ------------------------------------------------------------------ what a task's coroutine runs
  */
 
@@ -178,8 +195,8 @@ void rl_task_start(lua_State *L, struct rl_task *task)
 static int l_keep_traceback(lua_State *L)
 {
     struct rl_task *task = rl_task_running(L, rl_engine_of(L));
-    if (task == NULL || lua_type(L, 1) == LUA_TTABLE)
-        return 1;
+    if (task == NULL || (lua_type(L, 1) == LUA_TTABLE && lua_getmetatable(L, 1)))
+        return lua_settop(L, 1), 1;
     rl_task_push(L, task);
     luaL_traceback(L, L, NULL, 1);
     lua_setiuservalue(L, -2, RL_TRACEBACK);
@@ -291,16 +308,61 @@ enum rl_task_state rl_task_state(const struct rl_task *task)
 }
 
 
+bool rl_task_is_cancelled(const struct rl_task *task)
+{
+    return task->cancelled;
+}
+
+
+bool rl_task_has_begun(const struct rl_task *task)
+{
+    return task->begun;
+}
+
+
+bool rl_task_has_returned(const struct rl_task *task)
+{
+    return task->returned;
+}
+
+
 struct rl_task *rl_task_running(lua_State *L, struct rl_engine *engine)
 {
     return engine->running != NULL && engine->running->thread == L ? engine->running : NULL;
 }
 
 
-void rl_task_push(lua_State *L, struct rl_task *task)
+void rl_task_push(lua_State *L, const struct rl_task *task)
 {
     lua_rawgetp(L, LUA_REGISTRYINDEX, task->engine);
     lua_rawgetp(L, -1, task);
+    lua_remove(L, -2);
+}
+
+
+void rl_task_set_errand(lua_State *L, struct rl_task *task, int errand)
+{
+    errand = lua_absindex(L, errand);
+    if (task->state >= RL_TASK_DONE)
+        return;
+    rl_task_push(L, task);
+    lua_pushvalue(L, errand);
+    lua_setiuservalue(L, -2, RL_ERRAND);
+    lua_pop(L, 1);
+    task->has_errand = true;
+}
+
+
+void rl_task_push_errand(lua_State *L, const struct rl_task *task)
+{
+    while (task != NULL && !task->has_errand)
+        task = task->parent;
+    if (task == NULL) {
+        lua_pushnil(L);
+        return;
+    }
+    rl_task_push(L, task);
+    lua_getiuservalue(L, -1, RL_ERRAND);
     lua_remove(L, -2);
 }
 
@@ -315,18 +377,24 @@ static void push_from(lua_State *L, lua_State *thread, int index)
 }
 
 
+int rl_task_returned(lua_State *L, int index)
+{
+    struct rl_task *task = rl_task_check(L, index);
+    int count = lua_gettop(task->thread);
+    luaL_checkstack(L, count, "results of a task");
+    for (int i = 1; i <= count; i++)
+        push_from(L, task->thread, i);
+    return count;
+}
+
+
 int rl_task_results(lua_State *L, int index)
 {
     struct rl_task *task = rl_task_check(L, index);
     task->observed = true;
     index = lua_absindex(L, index);
-    if (task->state == RL_TASK_DONE) {
-        int count = lua_gettop(task->thread);
-        luaL_checkstack(L, count, "results of a task");
-        for (int i = 1; i <= count; i++)
-            push_from(L, task->thread, i);
-        return count;
-    }
+    if (task->state == RL_TASK_DONE)
+        return rl_task_returned(L, index);
     if (task->state == RL_TASK_CANCELLED)
         lua_getiuservalue(L, index, RL_REASON);
     else

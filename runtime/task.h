@@ -112,11 +112,22 @@ struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine, int nargs)
 /* Lets a task that was just spawned run at once, until it parks or ends. */
 void rl_task_start(lua_State *L, struct rl_task *task);
 
+/* The same for a task that is about to be waited for by the one that runs, when it has not begun.
+ * Does nothing where that would pile tasks up on the C stack: it begins in its turn then. */
+void rl_task_start_inside(lua_State *L, struct rl_task *task);
+
+/* Says what the task, and those that it leads to, work for: the value at stack index <errand>. */
+void rl_task_set_errand(lua_State *L, struct rl_task *task, int errand);
+
+/* Pushes what the task works for: its own errand, or that of the nearest task that led to it; nil
+ * when there is none. The task has not ended. */
+void rl_task_push_errand(lua_State *L, const struct rl_task *task);
+
 /* The task that runs now on this very coroutine, or NULL. */
 struct rl_task *rl_task_running(lua_State *L, struct rl_engine *engine);
 
 /* Pushes the userdata of a task that has not ended. */
-void rl_task_push(lua_State *L, struct rl_task *task);
+void rl_task_push(lua_State *L, const struct rl_task *task);
 
 /* The task at <index>; raises when it is none. */
 struct rl_task *rl_task_check(lua_State *L, int index);
@@ -154,6 +165,19 @@ enum rl_task_state {
     RL_TASK_CANCELLED
 };
 enum rl_task_state rl_task_state(const struct rl_task *task);
+
+/* Is it being ended before its time? */
+bool rl_task_is_cancelled(const struct rl_task *task);
+
+/* Has it been resumed? */
+bool rl_task_has_begun(const struct rl_task *task);
+
+/* Has its function returned? A task may have been cancelled in that very moment. */
+bool rl_task_has_returned(const struct rl_task *task);
+
+/* After its end, if its function has returned: pushes what it returned, and returns how many
+ * values. <index> is the task's userdata. */
+int rl_task_returned(lua_State *L, int index);
 
 /* After its end: pushes what it returned, and returns how many values (RL_TASK_DONE); or pushes
  * what was raised and the traceback (a string), and returns 2. <index> is the task's userdata. */

@@ -65,6 +65,24 @@ local function perform(run, record)
 end
 
 
+--- The wait for a tool has ended before the tool.
+local function interrupt(run, record, why)
+  run:stop(why)
+  answer(run, record, worker.interrupt(record, why))
+end
+
+
+--- Works on one call. What raises in the middle ends the run.
+---@return boolean goes_on
+local function attempt(run, record)
+  local ok, trouble = xpcall(perform, failure.traced, run, record)
+  if ok then return true end
+  if record.task and record.content == nil then return run:guarded(interrupt, run, record, trouble) end
+  run:abort(trouble)
+  return false
+end
+
+
 -- ---------------------------------------------------------------- several calls
 
 --- Neighbours that may run beside each other form a group; a sequential tool is a group of its own.
@@ -91,7 +109,7 @@ local function lane(run, group)
     local record = group[group.next]
     if not record then return end
     group.next = group.next + 1
-    if not run:guarded(perform, run, record) then return end
+    if not attempt(run, record) then return end
   end
 end
 
@@ -166,8 +184,8 @@ function dispatch.calls(run, message)
   for _, record in ipairs(records) do lookup.find(run, record) end
   if records[2] then
     for _, group in ipairs(groups_of(run, records)) do run_group(run, group) end
-  else
-    lane(run, { records[1], next = 1 })
+  elseif not run.stopping then
+    attempt(run, records[1])
   end
   if not run.stopping then watch_repeats(run, records) end
   return collect(run, records)

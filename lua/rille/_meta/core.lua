@@ -46,6 +46,32 @@ function Task:cancel(reason) end
 ---@return boolean enforced        false when the host allows no interrupts: then only waits end in time
 function Task:deadline(seconds, failure) end
 
+--- Waits for the end of a task, and lets one that has not begun begin at once: what ends without waiting costs no turn of
+--- the loop.
+---@async
+---@return boolean|nil ok    true: it returned; false: it raised; nil: it was cancelled
+---@return any ...           what it returned; the failure; or why it was cancelled
+function Task:outcome() end
+
+--- What its function returned, if it came to that: a task may be cancelled in that very moment.
+---@return boolean has_returned
+---@return any ...
+function Task:returned() end
+
+---@return boolean
+function Task:has_begun() end
+
+---@return boolean
+function Task:is_cancelled() end
+
+--- Says what the task, and those that it leads to, work for.
+---@param errand any
+function Task:set_errand(errand) end
+
+--- What a task works for: as was said of it, or of the nearest one of those that led to it.
+---@return any? errand
+function Task:errand() end
+
 ---@return "running"|"ready"|"waiting"|"done"|"failed"|"cancelled"
 function Task:status() end
 

@@ -8,27 +8,21 @@ local core = require "rille.core"
 
 local nesting = {}
 
----@type table<rille.Task, rille.Context>
-local contexts = setmetatable({}, { __mode = "k" })
 
-
---- Says that the running task, and what it starts, works for a call.
+--- Says that a task, and what it starts, works for a call.
+---@param task rille.Task
 ---@param context rille.Context
-function nesting.enter(context)
-  local task = core.running()
-  if task then contexts[task] = context end
+function nesting.enter(task, context)
+  task:set_errand(context)
 end
 
 
---- The context of the call that a task works for: entered by itself, or by one of those that led to it.
----@param task? rille.Task    default: the one that runs
+--- The context of the call that a task works for: its own, or that of the nearest one of those that led to it.
+---@param task? rille.Task    that has not ended; default: the one that runs
 ---@return rille.Context?
 function nesting.of(task)
   task = task or core.running()
-  while task do
-    if contexts[task] then return contexts[task] end
-    task = task:parent()
-  end
+  return task and task:errand()
 end
 
 

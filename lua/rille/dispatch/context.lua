@@ -75,7 +75,8 @@ end
 ---@return boolean
 function Context:cancelled()
   local record = self._record
-  return record.cancelled == true or self._run.stopping ~= nil or time.now() >= (record.deadline or math.huge)
+  local task = record.task
+  return self._run.stopping ~= nil or task ~= nil and (task:is_cancelled() or time.now() >= record.deadline)
 end
 
 

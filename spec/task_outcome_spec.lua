@@ -1,0 +1,236 @@
+--- task_outcome_spec.lua -- beside task_core_spec: how a task ended, and what it works for.
+local core = require "rille.core"
+local failure = require "rille.failure"
+
+describe("task:outcome", function()
+  it("says that the task returned, and what", async(function()
+    assert.same({ true, 1, "two", n = 3 }, table.pack(core.spawn(function() return 1, "two" end):outcome()))
+    assert.same({ true, n = 1 }, table.pack(core.spawn(function() end):outcome()))
+    local waited = core.spawn(function() core.sleep(0.001) return nil, "late" end)
+    assert.same({ true, nil, "late", n = 3 }, table.pack(waited:outcome()))
+  end))
+
+  it("gives its function the arguments, also when that is a table that can be called", async(function()
+    local add = setmetatable({}, { __call = function(_, a, b) return a + b end })
+    assert.same({ true, 5 }, { core.spawn(add, 2, 3):outcome() })
+  end))
+
+  it("says that it raised: a failure with the traceback", async(function()
+    local ok, raised = core.spawn(function() error("broken") end):outcome()
+    assert.is_false(ok)
+    assert.equal("internal", raised.code)
+    assert.matches("task_outcome_spec.lua:%d+: broken", raised.message)
+    assert.matches("stack traceback", raised.traceback)
+  end))
+
+  it("keeps the traceback of a table that is no failure", async(function()
+    local ok, raised = core.spawn(function() error { code = 5 } end):outcome()
+    assert.is_false(ok)
+    assert.equal(5, raised.detail.code)
+    assert.matches("stack traceback", raised.traceback)
+  end))
+
+  it("gives a failure that was raised as it is", async(function()
+    local refused = failure.new("connection", "refused")
+    local ok, raised = core.spawn(function() error(refused) end):outcome()
+    assert.is_false(ok)
+    assert.equal(refused, raised)
+    assert.is_nil(raised.traceback)
+  end))
+
+  it("says why it was cancelled", async(function()
+    local task = core.spawn(function() core.sleep(60) end)
+    local why = failure.new("cancelled", "enough")
+    core.spawn(function() task:cancel(why) end)
+    local results = table.pack(task:outcome())
+    assert.same({ nil, why, n = 2 }, results)
+    assert.is_true(task:is_cancelled())
+  end))
+
+  it("tells a deadline's failure", async(function()
+    local late = failure.new("timeout", "late")
+    for _, fn in ipairs { function() core.sleep(60) end, function() while true do end end } do
+      local task = core.spawn(fn)
+      task:deadline(0.02, late)
+      local ok, why = task:outcome()
+      assert.is_nil(ok)
+      assert.equal(late, why)
+    end
+  end))
+
+  it("is there again and again", async(function()
+    local task = core.spawn(function() return 7 end)
+    assert.same({ true, 7 }, { task:outcome() })
+    assert.same({ true, 7 }, { task:outcome() })
+    assert.equal(7, task:join())
+  end))
+
+  it("raises in a task that is cancelled while it waits; the other one has its own end", async(function()
+    local inner = core.spawn(function() core.sleep(0.005) return "done" end)
+    local outer = core.spawn(function() inner:outcome() end)
+    core.sleep(0)
+    outer:cancel "no longer"
+    local _, why = outer:join()
+    assert.equal("no longer", why.message)
+    assert.same({ true, "done" }, { inner:outcome() })
+  end))
+
+  it("refuses to wait for the task itself", async(function()
+    local task
+    task = core.spawn(function() task:outcome() end)
+    local ok, raised = task:outcome()
+    assert.is_false(ok)
+    assert.matches("cannot wait for itself", raised.message)
+  end))
+
+  describe("of a task that has not begun", function()
+    it("lets it begin at once", async(function()
+      local order = {}
+      local first = core.spawn(function() order[#order + 1] = "first" end)
+      local second = core.spawn(function() order[#order + 1] = "second" end)
+      second:outcome()
+      order[#order + 1] = "here"
+      first:outcome()
+      assert.same({ "second", "here", "first" }, order)
+    end))
+
+    it("takes no turn of the loop when nothing waits", async(function()
+      local other = false
+      core.spawn(function() other = true end)
+      core.spawn(function() return 1 end):outcome()
+      assert.is_false(other)
+    end))
+
+    it("waits when that waits", async(function()
+      local task = core.spawn(function()
+        core.sleep(0.002)
+        return "slept"
+      end)
+      assert.is_false(task:has_begun())
+      assert.same({ true, "slept" }, { task:outcome() })
+      assert.is_true(task:has_begun())
+    end))
+
+    it("knows who runs, inside and afterwards", async(function()
+      local here = core.running()
+      local task = core.spawn(function() return core.running(), core.running():parent() end)
+      local _, inside, parent = task:outcome()
+      assert.equal(task, inside)
+      assert.equal(here, parent)
+      assert.equal(here, core.running())
+    end))
+
+    it("does not pile up on the stack, however deep", async(function()
+      local function nest(depth)
+        if depth == 0 then return 0 end
+        local _, below = core.spawn(nest, depth - 1):outcome()
+        return below + 1
+      end
+      assert.equal(500, nest(500))
+    end))
+
+    it("meets a cancel of the waiting task from inside", async(function()
+      local outer, seen
+      outer = core.spawn(function()
+        core.spawn(function()
+          outer:cancel "from inside"
+          seen = core.running():is_cancelled()
+          core.sleep(60)
+        end):outcome()
+      end)
+      local _, why = outer:join()
+      assert.equal("from inside", why.message)
+      assert.is_true(seen)
+    end))
+
+    it("lets a task that was cancelled before end without running", async(function()
+      local ran = false
+      local task = core.spawn(function() ran = true end)
+      task:cancel()
+      local ok, why = task:outcome()
+      assert.is_nil(ok)
+      assert.equal("cancelled", why.code)
+      assert.is_false(ran or task:has_begun())
+    end))
+
+    it("works outside a task and in a coroutine of the script's own", async(function()
+      local co = coroutine.wrap(function() return core.spawn(function() core.sleep(0) return 3 end):outcome() end)
+      assert.same({ true, 3 }, { co() })
+    end))
+
+    it("watches the waiting task's deadline again afterwards", async(function()
+      local late = failure.new("timeout", "late")
+      local task = core.spawn(function()
+        core.spawn(function() end):outcome()
+        while true do end
+      end)
+      task:deadline(0.03, late)
+      assert.same({ nil, late }, { task:outcome() })
+    end))
+  end)
+end)
+
+describe("task:returned", function()
+  it("is what a task returned, even if it was cancelled in that moment", async(function()
+    local task = core.spawn(function()
+      pcall(core.sleep, 60)
+      return "kept", 2
+    end)
+    core.sleep(0)
+    task:cancel()
+    local ok = task:outcome()
+    assert.is_nil(ok)
+    assert.same({ true, "kept", 2 }, { task:returned() })
+  end))
+
+  it("is nothing of one that runs, raised or was closed", async(function()
+    local task = core.spawn(function() core.sleep(0.001) error "x" end)
+    assert.same({ false }, { task:returned() })
+    task:join()
+    assert.same({ false }, { task:returned() })
+    local cancelled = core.spawn(function() return 1 end)
+    cancelled:cancel()
+    cancelled:join()
+    assert.same({ false }, { cancelled:returned() })
+  end))
+end)
+
+describe("task:errand", function()
+  it("is the task's own, or that of the nearest one that led to it", async(function()
+    local a, b = {}, {}
+    local task = core.spawn(function()
+      local inner = core.spawn(function()
+        local before = core.running():errand()
+        core.running():set_errand(b)
+        return before, core.spawn(function() return core.running():errand() end):join()
+      end)
+      return inner:join()
+    end)
+    assert.is_nil(task:errand())
+    task:set_errand(a)
+    local seen, below = task:join()
+    assert.equal(a, seen)
+    assert.equal(b, below)
+  end))
+
+  it("lives no longer than its task", async(function()
+    local held = setmetatable({}, { __mode = "v" })
+    local task = core.spawn(function() end)
+    held[1] = {}
+    task:set_errand(held[1])
+    assert.is_not_nil(task:errand())
+    task:join()
+    task = nil
+    collectgarbage() collectgarbage()
+    assert.is_nil(held[1])
+    assert.is_nil(task)
+  end))
+
+  it("is nothing any more once the task has ended", async(function()
+    local task = core.spawn(function() end)
+    task:set_errand {}
+    task:join()
+    assert.is_nil(task:errand())
+    assert.has_no_error(function() task:set_errand {} end)
+  end))
+end)
