@@ -57,9 +57,7 @@ chat.is_script = target.is_script
 ---@return rille.Exchange? exchange
 ---@return rille.Failure? failure   "authentication" (no key), "invalid_request" (no model, a broken
 ---  configuration, an unreadable image)
-function chat.ask(wanted, messages, opening, want, on_retry, turn, on_break, owner)
-  return exchange.new(wanted, messages, opening, want, on_retry, turn, on_break, owner)
-end
+chat.ask = exchange.new
 
 
 --- Sends a single request.

@@ -94,7 +94,8 @@ end
 --- Passes on what arrives, and keeps the text in case that it is cut off.
 local function listen(run, exchange)
   local pieces
-  for kind, delta, choice in exchange.next, exchange do
+  local kind, delta, choice = exchange:next()
+  while kind do
     if kind == "retry" or kind == "fallback" then
       pieces, run.partial_pieces = nil, nil
       if kind == "fallback" then fall_back(run, delta) end
@@ -109,6 +110,7 @@ local function listen(run, exchange)
       end
       run.bus:emit(kind, { delta = delta })
     end
+    kind, delta, choice = exchange:next()
   end
   return exchange:finish()
 end

@@ -73,21 +73,8 @@ local function perform(target, messages, opening, want)
 end
 
 
---- The same from C, once the transcript has the wire forms that this target wants; making them may wait (for images),
---- and another one's may have taken their place by then.
-local function transmit(target, messages, opening, want, deadline)
-  local frame = target.frame
-  while true do
-    local transfer = core.chat(target.plan, not frame.whole and messages or nil,
-      opening and body.opening(frame, opening), want, deadline and attempt.left(deadline))
-    if transfer then return transfer end
-    local refused = body.fill(frame, messages)
-    if refused then return nil, refused end
-  end
-end
-
-
---- Sends a request once.
+--- Sends a request once. The transcript may lack wire forms that this target wants; making them may wait (for images),
+--- and another target's may have taken their place by then.
 ---@async
 ---@param target rille.Target
 ---@param messages rille.Transcript
@@ -97,14 +84,16 @@ end
 ---@return rille.core.Chat? transfer
 ---@return rille.Failure? failure   "timeout": the server's turn comes too late; "invalid_request": an unreadable image
 function attempt.send(target, messages, opening, want, deadline)
-  if target.script then
-    local refused = body.fill(target.frame, messages)
-    if refused then return nil, refused end
-    return perform(target, messages, opening, want)
+  local frame, endpoint, plan = target.frame, target.endpoint, target.plan
+  local refused = endpoint.is_limited and plan and wait_for_turn(endpoint, target.profile.name, deadline)
+  while not refused do
+    local transfer = plan and core.chat(plan, not frame.whole and messages or nil, opening and body.opening(frame, opening),
+      want, deadline and attempt.left(deadline))
+    if transfer then return transfer end
+    refused = body.fill(frame, messages)
+    if not plan and not refused then return perform(target, messages, opening, want) end
   end
-  local late = target.endpoint.is_limited and wait_for_turn(target.endpoint, target.profile.name, deadline)
-  if late then return nil, late end
-  return transmit(target, messages, opening, want, deadline)
+  return nil, refused
 end
 
 

@@ -174,8 +174,7 @@ end
 ---@class rille.Opening             instructions, and what is made of them: kept by whom they belong to
 ---@field text string
 ---@field json? string
----@field flags? rille.Flags        for which that was made
----@field model? string
+---@field frame? rille.Frame        for which that was made
 
 
 --- The message before the transcript, as JSON; nil when there is none.
@@ -183,11 +182,9 @@ end
 ---@param opening? rille.Opening
 ---@return string?
 function body.opening(frame, opening)
-  if not frame.opened or not opening then return nil end
-  local profile = frame.profile
-  if opening.flags ~= profile.flags or opening.model ~= profile.model then
-    opening.json = rewrite.opening(opening.text, profile)
-    opening.flags, opening.model = profile.flags, profile.model
+  if not opening or not frame.opened then return nil end
+  if opening.frame ~= frame then
+    opening.json, opening.frame = rewrite.opening(opening.text, frame.profile), frame
   end
   return opening.json
 end

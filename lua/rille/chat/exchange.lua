@@ -192,7 +192,6 @@ end
 
 --- The next part that the transfer has for the consumer; nil at its end.
 local function pull(self)
-  if not self._want then return nil end
   local next_part = self._think and pull_thought or pull_new
   local kind, delta, choice = next_part(self)
   if kind then self._delivered = true end
@@ -217,7 +216,8 @@ function Exchange:next()
       local refused = not self._info and launch(self)
       if refused then conclude(self, nil, refused) end
     else
-      local kind, delta, choice = pull(self)
+      local kind, delta, choice
+      if self._want then kind, delta, choice = pull(self) end
       if not kind and not self._info then kind, delta = settle(self) end
       if kind then return kind, delta, choice end
     end
@@ -265,6 +265,7 @@ Exchange.drop = drop
 
 --- Leaving its block; an error that does may be the end of a run, which keeps what had arrived.
 function Exchange:__close(raised)
+  if self._info and not self._transfer then return end   -- over, as nearly always
   if raised ~= nil and self._on_break then self._on_break(self._owner, self:abort()) end
   self:close()
 end
