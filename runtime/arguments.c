@@ -3,6 +3,7 @@
 
 #include "err.h"
 #include "json.h"
+#include "tree.h"
 
 #include <string.h>
 
@@ -11,7 +12,7 @@ static const char white[] = " \t\r\n";
 
 void rl_arguments_free(struct rl_arguments *arguments)
 {
-    cJSON_Delete(arguments->text);
+    rl_tree_free(arguments->text);
     *arguments = (struct rl_arguments){0};
 }
 

@@ -5,6 +5,7 @@
 #include "err.h"
 #include "extras.h"
 #include "json.h"
+#include "tree.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,11 +28,11 @@ enum verdict { CONTINUES, IS_NEW, IS_REPEAT };
 
 void rl_call_free(struct rl_call *call)
 {
-    cJSON_Delete(call->members);
-    cJSON_Delete(call->inner);
-    cJSON_Delete(call->id);
-    cJSON_Delete(call->type);
-    cJSON_Delete(call->name);
+    rl_tree_free(call->members);
+    rl_tree_free(call->inner);
+    rl_tree_free(call->id);
+    rl_tree_free(call->type);
+    rl_tree_free(call->name);
     rl_arguments_free(&call->arguments);
 }
 

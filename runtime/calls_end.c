@@ -196,7 +196,7 @@ static int name_calls(struct rl_calls *calls, struct rl_ids *ids, struct rl_room
         do
             make_id(ids, id);
         while (is_taken(calls, calls->len, id));
-        cJSON_Delete(call->id);
+        rl_tree_free(call->id);
         call->id = NULL;
         rc = rl_text_append(&call->id, id, ID_LEN, room);
     }
@@ -263,7 +263,7 @@ cJSON *rl_calls_build(struct rl_calls *calls)
     cJSON *array = cJSON_CreateArray();
     for (size_t i = 0; i < calls->len && array != NULL; i++) {
         if (!build_call(&calls->items[i])) {
-            cJSON_Delete(array);
+            rl_tree_free(array);
             return NULL;
         }
         cJSON_AddItemToArray(array, calls->items[i].members);

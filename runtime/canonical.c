@@ -9,7 +9,7 @@
 
 static cJSON *copy_or_null(const cJSON *item, bool is_usable)
 {
-    return is_usable ? cJSON_Duplicate(item, true) : cJSON_CreateNull();
+    return is_usable ? rl_tree_copy(item) : cJSON_CreateNull();
 }
 
 
@@ -48,11 +48,11 @@ static bool is_nothing(const cJSON *member)
 
 static cJSON *copy_message(const cJSON *message)
 {
-    cJSON *copy = cJSON_Duplicate(message, true);
+    cJSON *copy = rl_tree_copy(message);
     for (cJSON *next, *member = copy != NULL ? copy->child : NULL; member != NULL; member = next) {
         next = member->next;
         if (is_nothing(member))
-            cJSON_Delete(cJSON_DetachItemViaPointer(copy, member));
+            rl_tree_free(cJSON_DetachItemViaPointer(copy, member));
     }
     return copy;
 }
@@ -67,14 +67,13 @@ static bool put_choice(cJSON *choices, const struct rl_message *message, size_t 
     cJSON_AddItemToArray(choices, choice);
     const cJSON *logprobs = rl_json_get(entry, "logprobs");
     const char *reasoning = rl_message_reasoning(message, i);
-    return rl_tree_put(choice, "index", cJSON_Duplicate(rl_json_get(entry, "index"), true)) &&
+    return rl_tree_put(choice, "index", rl_tree_copy(rl_json_get(entry, "index"))) &&
            rl_tree_put(choice, "finish_reason",
-                       cJSON_Duplicate(rl_json_get(entry, "finish_reason"), true)) &&
+                       rl_tree_copy(rl_json_get(entry, "finish_reason"))) &&
            rl_tree_put(choice, "effective_finish_reason",
                        cJSON_CreateString(rl_message_effective(message, i))) &&
            rl_tree_put(choice, "message", copy_message(rl_json_get(entry, "message"))) &&
-           (!cJSON_IsObject(logprobs) ||
-            rl_tree_put(choice, "logprobs", cJSON_Duplicate(logprobs, true))) &&
+           (!cJSON_IsObject(logprobs) || rl_tree_put(choice, "logprobs", rl_tree_copy(logprobs))) &&
            (reasoning[0] == '\0' ||
             rl_tree_put(choice, "reasoning_text", cJSON_CreateString(reasoning)));
 }
@@ -101,8 +100,8 @@ static cJSON *copy_error(const cJSON *error)
 {
     cJSON *copy = copy_or_null(error, error != NULL);
     if (copy != NULL) {
-        cJSON_DeleteItemFromObjectCaseSensitive(copy, "detail");
-        cJSON_DeleteItemFromObjectCaseSensitive(copy, "hint");
+        rl_tree_remove(copy, "detail");
+        rl_tree_remove(copy, "hint");
     }
     return copy;
 }
@@ -126,6 +125,6 @@ cJSON *rl_canonical(const struct rl_message *message)
          rl_tree_put(canonical, "usage", copy_or_null(usage, cJSON_IsObject(usage)));
     if (ok)
         return canonical;
-    cJSON_Delete(canonical);
+    rl_tree_free(canonical);
     return NULL;
 }

@@ -1,5 +1,6 @@
 /* chat.c -- walk 4: one chat completion request. See chat.h. */
 #include "chat.h"
+#include "tree.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,7 @@
 static void free_part(struct rl_part *part)
 {
     rl_buf_free(&part->text);
-    cJSON_Delete(part->chunk);
+    rl_tree_free(part->chunk);
     free(part);
 }
 
@@ -67,7 +68,7 @@ static int on_chunk(void *owner, const cJSON *chunk)
     if (chat->unread)
         return RL_OK;
     struct rl_part *part = add_part(chat, RL_PART_CHUNK, 0);
-    if (part == NULL || (part->chunk = cJSON_Duplicate(chunk, 1)) == NULL)
+    if (part == NULL || (part->chunk = rl_tree_copy(chunk)) == NULL)
         return RL_ENOMEM;
     weigh(chat, part, CHUNK_WEIGHT);
     return RL_OK;

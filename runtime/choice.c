@@ -37,7 +37,7 @@ void rl_choice_free(struct rl_choice *choice)
                             choice->details,      choice->finish_reason, choice->function_name,
                             choice->audio.members};
     for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++)
-        cJSON_Delete(owned[i]);
+        rl_tree_free(owned[i]);
     rl_calls_free(&choice->calls);
     rl_arguments_free(&choice->function_arguments);
     rl_buf_free(&choice->audio.bytes);
@@ -51,7 +51,7 @@ static int take_finish(struct rl_choice *choice, const cJSON *item, struct rl_ga
     const char *reason = rl_json_text(item);
     if (reason == NULL || (reason[0] == '\0' && choice->finish_reason != NULL))
         return RL_OK;
-    cJSON_Delete(choice->finish_reason);
+    rl_tree_free(choice->finish_reason);
     choice->finish_reason = NULL;
     return rl_text_append(&choice->finish_reason, reason, strlen(reason), &gather->room);
 }
@@ -65,7 +65,7 @@ static int take_logprobs(struct rl_choice *choice, cJSON *item, struct rl_gather
     cJSON *kept = rl_json_get(choice->entry, "logprobs");
     int rc = RL_OK;
     if (!cJSON_IsObject(kept)) {
-        cJSON_DeleteItemFromObjectCaseSensitive(choice->entry, "logprobs");
+        rl_tree_remove(choice->entry, "logprobs");
         kept = cJSON_AddObjectToObject(choice->entry, "logprobs");
     }
     if (kept == NULL)
@@ -302,7 +302,7 @@ static bool build_function(struct rl_choice *choice)
         rl_tree_put(function, "arguments", move_or_text(&choice->function_arguments.text, ""));
     if (ok)
         return rl_tree_put(choice->message, "function_call", function);
-    cJSON_Delete(function);
+    rl_tree_free(function);
     return false;
 }
 

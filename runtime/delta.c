@@ -8,6 +8,7 @@
 #include "err.h"
 #include "extras.h"
 #include "json.h"
+#include "tree.h"
 
 #include <string.h>
 
@@ -196,7 +197,7 @@ static int take_role(struct rl_choice *choice, cJSON *item, struct rl_gather *ga
     const char *role = rl_json_text(item);
     if (role == NULL || role[0] == '\0' || strcmp(role, rl_text_of(choice->role)) == 0)
         return RL_OK;
-    cJSON_Delete(choice->role);
+    rl_tree_free(choice->role);
     choice->role = NULL;
     return rl_text_append(&choice->role, role, strlen(role), &gather->room);
 }
@@ -274,7 +275,7 @@ static int take_audio(struct rl_choice *choice, cJSON *item, struct rl_gather *g
             rc = rl_extras_set(audio->members, member, &gather->room);
             continue;
         }
-        cJSON_Delete(member);
+        rl_tree_free(member);
     }
     return rc;
 }
@@ -324,7 +325,7 @@ static int order_details(struct rl_choice *choice, struct rl_gather *gather)
         return RL_OK;
     gather->room.bytes += rl_text_len(choice->details); /* the same bytes once more */
     gather->room.nodes++;
-    cJSON_Delete(choice->details);
+    rl_tree_free(choice->details);
     choice->details = NULL;
     return take_details(choice, details, gather);
 }

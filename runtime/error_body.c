@@ -107,7 +107,7 @@ static bool is_found(struct search *search, const char *text, size_t len)
     if (cJSON_IsObject(search->payload) || cJSON_IsArray(search->payload) ||
         rl_json_text(search->payload) != NULL)
         return true;
-    cJSON_Delete(search->payload);
+    rl_tree_free(search->payload);
     search->payload = NULL;
     return false;
 }
@@ -122,7 +122,7 @@ static int on_event(void *owner, const struct rl_sse_event *event)
     if (rl_json_get(search->payload, "choices") == NULL ||
         rl_reply_is_error(search->payload, false))
         return 1;
-    cJSON_Delete(search->payload);
+    rl_tree_free(search->payload);
     search->payload = NULL;
     return 0;
 }
@@ -174,7 +174,7 @@ static cJSON *error_of(struct rl_span body)
     struct search search = {0};
     search_body(&search, body);
     if (search.code == RL_ENOMEM) {
-        cJSON_Delete(search.payload);
+        rl_tree_free(search.payload);
         return NULL;
     }
     if (search.payload == NULL)
@@ -182,7 +182,7 @@ static cJSON *error_of(struct rl_span body)
     cJSON *error = rl_reply_error_json(kind, search.payload);
     if (error == NULL || !says_nothing(error))
         return error;
-    cJSON_Delete(error);
+    rl_tree_free(error);
     return rl_reply_error_text(kind, body.at, body.len);
 }
 
@@ -193,10 +193,10 @@ cJSON *rl_reply_error_empty(const char *bytes, size_t len)
     bool is_said = len > 0 && is_found(&search, bytes, len);
     cJSON *error = search.code != RL_ENOMEM ? rl_reply_error_text("empty_response", NULL, 0) : NULL;
     if (error == NULL)
-        cJSON_Delete(search.payload);
+        rl_tree_free(search.payload);
     if (error == NULL || !is_said || rl_tree_put(error, "detail", search.payload))
         return error;
-    cJSON_Delete(error);
+    rl_tree_free(error);
     return NULL;
 }
 
@@ -211,6 +211,6 @@ cJSON *rl_reply_error_body(const struct rl_reply_head *head, const char *bytes, 
     if (cJSON_AddNumberToObject(error, "status", head->status) != NULL &&
         cJSON_AddBoolToObject(error, "retryable", again) != NULL)
         return error;
-    cJSON_Delete(error);
+    rl_tree_free(error);
     return NULL;
 }

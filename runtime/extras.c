@@ -3,6 +3,7 @@
 
 #include "err.h"
 #include "json.h"
+#include "tree.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -58,7 +59,7 @@ int rl_extras_keep(cJSON *object, cJSON *item)
 int rl_extras_set(cJSON *object, cJSON *item, struct rl_room *room)
 {
     if (cJSON_IsNull(item)) {
-        cJSON_Delete(item);
+        rl_tree_free(item);
         return RL_OK;
     }
     cJSON *old = rl_json_get(object, item->string);
@@ -66,12 +67,12 @@ int rl_extras_set(cJSON *object, cJSON *item, struct rl_room *room)
         refund(old, room);
     int rc = pay(item, room);
     if (rc != RL_OK) {
-        cJSON_Delete(item);
+        rl_tree_free(item);
         return rc;
     }
     if (old == NULL)
         return rl_extras_keep(object, item);
-    cJSON_ReplaceItemViaPointer(object, old, item);
+    rl_tree_replace(object, old, item);
     return RL_OK;
 }
 
@@ -91,7 +92,7 @@ static bool names_text(const char *name)
 static int append_text(cJSON *old, cJSON *item, struct rl_room *room)
 {
     int rc = rl_text_append(&old, item->valuestring, strlen(item->valuestring), room);
-    cJSON_Delete(item);
+    rl_tree_free(item);
     return rc;
 }
 
@@ -140,7 +141,7 @@ static int merge_indexed(cJSON *item, cJSON *piece, struct rl_room *room)
         else
             rc = rl_extras_set(item, member, room);
     }
-    cJSON_Delete(piece);
+    rl_tree_free(piece);
     return rc;
 }
 
@@ -159,11 +160,11 @@ static int append_items(cJSON *array, cJSON *more, struct rl_room *room)
         }
         rc = cJSON_IsObject(piece) && is_wide(piece) ? RL_ETOOBIG : pay(piece, room);
         if (rc != RL_OK)
-            cJSON_Delete(piece);
+            rl_tree_free(piece);
         else
             cJSON_AddItemToArray(array, piece);
     }
-    cJSON_Delete(more);
+    rl_tree_free(more);
     return rc;
 }
 
@@ -173,7 +174,7 @@ static int merge_members(cJSON *old, cJSON *item, struct rl_room *room)
     int rc = is_wide(old) ? RL_ETOOBIG : RL_OK;
     while (rc == RL_OK && item->child != NULL)
         rc = rl_extras_merge(old, cJSON_DetachItemViaPointer(item, item->child), room);
-    cJSON_Delete(item);
+    rl_tree_free(item);
     return rc;
 }
 
@@ -187,7 +188,7 @@ static int start_array(cJSON *object, cJSON *item, struct rl_room *room)
     cJSON *more = cJSON_CreateArray();
     if (more == NULL) {
         item->child = items;
-        cJSON_Delete(item);
+        rl_tree_free(item);
         return RL_ENOMEM;
     }
     more->child = items;
@@ -195,7 +196,7 @@ static int start_array(cJSON *object, cJSON *item, struct rl_room *room)
     int rc = rl_extras_set(object, item, room);
     if (rc == RL_OK)
         return append_items(rl_json_get(object, name), more, room);
-    cJSON_Delete(more);
+    rl_tree_free(more);
     return rc;
 }
 

@@ -130,11 +130,13 @@ cJSON *rl_json_parse(const char *text, size_t len, const struct rl_json_limits *
         fail_guard(&guard, err);
         goto done;
     }
-    tree = carried.len > 0 ? rl_json_build(carried.data, carried.len) : rl_json_build(text, len);
+    bool in_block = (flags & RL_JSON_ONE_BLOCK) != 0;
+    tree = rl_json_build(carried.len > 0 ? carried.data : text, carried.len > 0 ? carried.len : len,
+                         in_block ? guard.nodes : 0);
     if (tree == NULL) {
         rl_err_set(err, RL_ENOMEM, OUT_OF_MEMORY);
     } else if ((flags & RL_JSON_UNIQUE_KEYS) != 0 && check_keys(tree, err) != RL_OK) {
-        cJSON_Delete(tree);
+        in_block ? cJSON_free(tree) : cJSON_Delete(tree);
         tree = NULL;
     }
 done:

@@ -28,7 +28,8 @@ struct rl_json_limits {
 };
 
 enum {
-    RL_JSON_UNIQUE_KEYS = 1 /* duplicate keys in one object are an error (tool arguments) */
+    RL_JSON_UNIQUE_KEYS = 1, /* duplicate keys in one object are an error (tool arguments) */
+    RL_JSON_ONE_BLOCK = 2    /* the tree and its texts lie in one block that begins with the root */
 };
 
 /* 64 MiB, depth 128, 1,000,000 nodes. */
@@ -36,7 +37,8 @@ extern const struct rl_json_limits rl_json_default_limits;
 
 /* Parses exactly one JSON text (white space around it is fine). <limits> NULL means the defaults.
  * Returns a tree that the caller frees with cJSON_Delete, or NULL and <err> with the byte offset:
- * RL_ESYNTAX, RL_ETOOBIG or RL_ENOMEM. */
+ * RL_ESYNTAX, RL_ETOOBIG or RL_ENOMEM. With RL_JSON_ONE_BLOCK cJSON_free of the root frees it all;
+ * items may be moved into other trees before, under the rules of tree.h. */
 cJSON *rl_json_parse(const char *text, size_t len, const struct rl_json_limits *limits,
                      unsigned flags, struct rl_err *err);
 

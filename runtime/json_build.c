@@ -8,6 +8,7 @@
 
 #include "decimal.h"
 #include "names.h"
+#include "tree.h"
 #include "utf8.h"
 
 #include <limits.h>
@@ -26,6 +27,8 @@ enum {
 struct builder {
     const char *p; /* what comes next */
     const char *end;
+    cJSON *items; /* the next item and the next text in the block; NULL: there is none */
+    char *texts;
     struct rl_c_locale locale; /* entered with the first number that strtod reads */
     bool in_locale;
 };
@@ -40,9 +43,35 @@ static void skip_space(struct builder *b)
 }
 
 
+/* What an item is, beside where it lies and whose its name is. */
 static void set_type(cJSON *item, int type)
 {
-    item->type = (item->type & cJSON_StringIsConst) | type;
+    item->type = (item->type & (cJSON_StringIsConst | RL_TREE_LENT)) | type;
+}
+
+
+static cJSON *new_item(struct builder *b)
+{
+    cJSON *item = b->items != NULL ? b->items++ : cJSON_malloc(sizeof(*item));
+    if (item == NULL)
+        return NULL;
+    memset(item, 0, sizeof(*item));
+    item->type = b->items != NULL ? cJSON_NULL | RL_TREE_LENT : cJSON_NULL;
+    return item;
+}
+
+
+/* Room for a text of so many bytes with the NUL; keep_text says how many it took. */
+static char *new_text(struct builder *b, size_t size)
+{
+    return b->texts != NULL ? b->texts : cJSON_malloc(size);
+}
+
+
+static void keep_text(struct builder *b, const char *end)
+{
+    if (b->texts != NULL)
+        b->texts += end - b->texts;
 }
 
 
@@ -112,7 +141,7 @@ static char *build_string(struct builder *b)
 {
     bool escapes;
     const char *p = b->p + 1, *quote = find_quote(p, b->end, &escapes);
-    char *text = cJSON_malloc((size_t)(quote - p) + 1);
+    char *text = new_text(b, (size_t)(quote - p) + 1);
     if (text == NULL)
         return NULL;
     char *to = text;
@@ -125,7 +154,9 @@ static char *build_string(struct builder *b)
         p = unescape(backslash, &to);
     }
     memcpy(to, p, (size_t)(quote - p));
-    to[quote - p] = '\0';
+    to += quote - p;
+    *to = '\0';
+    keep_text(b, to + 1);
     b->p = quote + 1;
     return text;
 }
@@ -177,13 +208,11 @@ static bool build_number(struct builder *b, cJSON *item)
 /* ------------------------------------------------------------------ structure */
 
 /* A new item at the end of <parent>, whose last one is <last>. */
-static cJSON *add_item(cJSON *parent, cJSON *last)
+static cJSON *add_item(struct builder *b, cJSON *parent, cJSON *last)
 {
-    cJSON *item = cJSON_malloc(sizeof(*item));
+    cJSON *item = new_item(b);
     if (item == NULL)
         return NULL;
-    memset(item, 0, sizeof(*item));
-    item->type = cJSON_NULL;
     if (last != NULL)
         last->next = item;
     else
@@ -212,6 +241,8 @@ static bool build_key(struct builder *b, cJSON *item)
         b->p += strlen(known) + 2;
     } else if ((item->string = build_string(b)) == NULL) {
         return false;
+    } else if (b->texts != NULL) {
+        item->type |= cJSON_StringIsConst;
     }
     skip_space(b);
     b->p++; /* the colon */
@@ -229,7 +260,7 @@ static bool build_children(struct builder *b, cJSON *parent)
         return true;
     }
     for (cJSON *last = NULL;;) {
-        last = add_item(parent, last);
+        last = add_item(b, parent, last);
         if (last == NULL || (object && !build_key(b, last)) || !build_value(b, last))
             return false;
         skip_space(b);
@@ -246,7 +277,7 @@ static bool build_value(struct builder *b, cJSON *item)
     case '{':
     case '[': return build_children(b, item);
     case '"':
-        set_type(item, cJSON_String);
+        set_type(item, b->texts != NULL ? cJSON_String | cJSON_IsReference : cJSON_String);
         item->valuestring = build_string(b);
         return item->valuestring != NULL;
     case 't':
@@ -267,15 +298,29 @@ static bool build_value(struct builder *b, cJSON *item)
 }
 
 
-cJSON *rl_json_build(const char *text, size_t len)
+/* One block for <nodes> items and, behind them, their texts: none takes more bytes than it has in
+ * quotes. */
+static bool open_block(struct builder *b, size_t nodes)
+{
+    size_t len = (size_t)(b->end - b->p);
+    b->items = cJSON_malloc(nodes * sizeof(cJSON) + len);
+    if (b->items != NULL)
+        b->texts = (char *)(b->items + nodes);
+    return b->items != NULL;
+}
+
+
+cJSON *rl_json_build(const char *text, size_t len, size_t nodes)
 {
     struct builder builder = {.p = text, .end = text + len};
-    cJSON *root = cJSON_CreateNull();
+    if (nodes > 0 && !open_block(&builder, nodes))
+        return NULL;
+    cJSON *root = new_item(&builder);
     bool built = root != NULL && build_value(&builder, root);
     if (builder.in_locale)
         rl_c_locale_leave(&builder.locale);
     if (built)
         return root;
-    cJSON_Delete(root);
+    nodes > 0 ? cJSON_free(root) : cJSON_Delete(root);
     return NULL;
 }

@@ -9,6 +9,7 @@
 #include "lua_opt.h"
 #include "message.h"
 #include "sse.h"
+#include "tree.h"
 
 #include <string.h>
 #include <strings.h>
@@ -109,8 +110,8 @@ static int l_decode_gc(lua_State *L)
 {
     struct decode *decode = lua_touserdata(L, 1);
     rl_message_free(decode->message);
-    cJSON_Delete(decode->result);
-    cJSON_Delete(decode->seen);
+    rl_tree_free(decode->result);
+    rl_tree_free(decode->seen);
     *decode = (struct decode){0};
     return 0;
 }
@@ -139,7 +140,7 @@ static int on_delta(void *owner, enum rl_delta_kind kind, int64_t choice, const 
 static int on_chunk(void *owner, const cJSON *chunk)
 {
     struct decode *decode = owner;
-    cJSON *copy = cJSON_Duplicate(chunk, true);
+    cJSON *copy = rl_tree_copy(chunk);
     if (copy == NULL)
         return RL_ENOMEM;
     cJSON_AddItemToArray(decode->seen, copy);

@@ -25,7 +25,7 @@ const char rl_lua_json_slots[RL_JSON_SLOTS] = "";
 static int l_tree_gc(lua_State *L)
 {
     cJSON **tree = lua_touserdata(L, 1);
-    cJSON_Delete(*tree);
+    cJSON_free(*tree);
     *tree = NULL;
     return 0;
 }
@@ -103,7 +103,7 @@ struct rl_buf *rl_lua_push_buf(lua_State *L, size_t max_bytes)
 void rl_lua_pop_tree(lua_State *L)
 {
     cJSON **tree = lua_touserdata(L, -1);
-    cJSON_Delete(*tree);
+    cJSON_free(*tree);
     *tree = NULL;
     keep_owner(L, RL_JSON_SLOT_TREE);
 }
@@ -320,7 +320,7 @@ static int l_json_decode(lua_State *L)
     size_t len = 0;
     const char *text = lua_tolstring(L, 1, &len);
     cJSON **tree = rl_lua_push_tree(L);
-    *tree = rl_json_parse(text, len, NULL, flags, &err);
+    *tree = rl_json_parse(text, len, NULL, flags | RL_JSON_ONE_BLOCK, &err);
     if (*tree == NULL)
         return rl_push_err(L, &err);
     rl_lua_push_json(L, *tree, nulls);

@@ -30,8 +30,8 @@ void rl_lua_set_members(lua_State *L, int table, cJSON *const *items, size_t cou
 /* Pushes carried text as a Lua string with its plain bytes. */
 void rl_lua_push_carried(lua_State *L, const char *carried);
 
-/* Pushes a userdata that owns a tree: store it in the slot as soon as it is there, and NULL to take
- * it back. Collecting the userdata deletes the tree. */
+/* Pushes a userdata that owns a tree in one block (json.h): store it in the slot as soon as it is
+ * there, and NULL to take it back. Collecting the userdata deletes the tree. */
 cJSON **rl_lua_push_tree(lua_State *L);
 
 /* Pushes a userdata that owns an empty buffer; collecting it frees the bytes. */

@@ -109,7 +109,7 @@ static void push_message(lua_State *L, const struct rl_transcript *transcript, l
     cJSON **tree = rl_lua_push_tree(L);
     if (find_index(transcript, index, &i)) {
         const struct rl_message_text *message = rl_transcript_message(transcript, i);
-        *tree = rl_json_parse(message->text, message->len, &own_limits, 0, &err);
+        *tree = rl_json_parse(message->text, message->len, &own_limits, RL_JSON_ONE_BLOCK, &err);
         if (*tree == NULL)
             luaL_error(L, "%s", err.message);
     }

@@ -13,6 +13,7 @@
 #include "response.h"
 #include "span.h"
 #include "sse.h"
+#include "tree.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,7 @@ struct rl_message {
     struct rl_response response;
     size_t events;
     size_t offset;     /* bytes seen while undecided, up to 3 */
+    cJSON *document;   /* begins the block where the items of a document lie */
     cJSON *completion; /* after finish; belongs to response */
     cJSON *error;
     int broken;       /* RL_ENOMEM or the observer's value, once feed returned it */
@@ -65,7 +67,7 @@ static int fail(struct rl_message *message, cJSON *error)
     message->has_ended = true;
     if (error == NULL)
         return RL_ENOMEM;
-    cJSON_Delete(message->error);
+    rl_tree_free(message->error);
     message->error = error;
     return ENOUGH;
 }
@@ -84,9 +86,8 @@ static int fail_malformed(struct rl_message *message, struct rl_span data)
     rl_buf_init(&text, 2 * HEAD_BYTES);
     rl_buf_adds(&text, "malformed JSON in stream: ");
     rl_buf_add(&text, data.at, data.len < HEAD_BYTES ? data.len : HEAD_BYTES);
-    cJSON *error = NULL;
-    if (text.status == RL_OK)
-        error = rl_reply_error_text("bad_chunk", text.data, text.len);
+    bool is_whole = text.status == RL_OK;
+    cJSON *error = is_whole ? rl_reply_error_text("bad_chunk", text.data, text.len) : NULL;
     rl_buf_free(&text);
     return fail(message, error);
 }
@@ -106,9 +107,9 @@ static int take_object(struct rl_message *message, cJSON *object, bool is_named,
 {
     if (rl_reply_is_error(object, is_named))
         return fail(message, rl_reply_error_json("stream_error", object));
-    int rc = rl_response_take(&message->response, object, is_body);
-    cJSON_Delete(object);
-    return taken(message, rc);
+    int rc = taken(message, rl_response_take(&message->response, object, is_body));
+    rl_tree_free(object);
+    return rc;
 }
 
 
@@ -121,7 +122,7 @@ static int take_payload(struct rl_message *message, cJSON *payload, bool is_name
     while (rc == RL_OK && payload->child != NULL)
         rc = take_object(message, cJSON_DetachItemViaPointer(payload, payload->child), is_named,
                          is_body);
-    cJSON_Delete(payload);
+    rl_tree_free(payload);
     return rc;
 }
 
@@ -189,8 +190,7 @@ struct rl_message *rl_message_new(const struct rl_message_options *options)
     struct rl_message *message = calloc(1, sizeof(*message));
     if (message == NULL)
         return NULL;
-    static const struct rl_message_options none;
-    const struct rl_message_options *o = options != NULL ? options : &none;
+    const struct rl_message_options none = {0}, *o = options != NULL ? options : &none;
     size_t max_bytes = o->max_bytes > 0 ? o->max_bytes : DEFAULT_BYTES;
     message->status = 200;
     message->response.n = o->n;
@@ -218,7 +218,8 @@ void rl_message_free(struct rl_message *message)
     rl_sse_free(&message->sse);
     rl_buf_free(&message->body);
     rl_response_free(&message->response);
-    cJSON_Delete(message->error);
+    rl_tree_free(message->error);
+    cJSON_free(message->document);
     free(message);
 }
 
@@ -358,9 +359,9 @@ static int finish_document(struct rl_message *message)
 {
     struct rl_span body = rl_span_trim(message->body.data, message->body.len);
     struct rl_err err;
-    cJSON *payload = rl_json_parse(body.at, body.len, NULL, 0, &err);
-    if (payload != NULL)
-        return take_payload(message, payload, false, true);
+    message->document = rl_json_parse(body.at, body.len, NULL, RL_JSON_ONE_BLOCK, &err);
+    if (message->document != NULL)
+        return take_payload(message, message->document, false, true);
     if (err.code == RL_ENOMEM)
         return RL_ENOMEM;
     if (err.code == RL_ETOOBIG)
@@ -376,7 +377,7 @@ static int finish_page(struct rl_message *message)
     if (error != NULL &&
         !rl_reply_error_hint(error, "the server answered with a web page, not with "
                                     "JSON: does the base URL end in /v1?")) {
-        cJSON_Delete(error);
+        rl_tree_free(error);
         error = NULL;
     }
     return fail(message, error);
@@ -385,9 +386,8 @@ static int finish_page(struct rl_message *message)
 
 static const char *look_up_kept(const void *headers, const char *name)
 {
-    const struct rl_message *message = headers;
-    bool is_known = strcmp(name, "x-should-retry") == 0 && message->should_retry[0] != '\0';
-    return is_known ? message->should_retry : NULL;
+    const char *kept = ((const struct rl_message *)headers)->should_retry;
+    return strcmp(name, "x-should-retry") == 0 && kept[0] != '\0' ? kept : NULL;
 }
 
 

@@ -197,7 +197,7 @@ static bool say_wrapped(struct finding *found, const char *text)
                        (cJSON_IsArray(inner) && rl_json_get(inner->child, "msg") != NULL);
     if (has_details)
         say_structured(found, inner);
-    cJSON_Delete(inner);
+    rl_tree_free(inner);
     return has_details;
 }
 
@@ -340,13 +340,13 @@ static cJSON *make(const char *kind, struct finding *found, cJSON *detail)
               rl_tree_put(error, "code", as_text(found->code)) &&
               rl_tree_put(error, "param", only_text(found->param));
     if (!ok) {
-        cJSON_Delete(detail);
+        rl_tree_free(detail);
     } else {
         ok = rl_tree_put(error, "detail", detail != NULL ? detail : cJSON_CreateNull());
     }
     if (ok)
         return error;
-    cJSON_Delete(error);
+    rl_tree_free(error);
     return NULL;
 }
 

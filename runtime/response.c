@@ -14,7 +14,7 @@
 void rl_response_free(struct rl_response *response)
 {
     rl_again_free(&response->again);
-    cJSON_Delete(response->root);
+    rl_tree_free(response->root);
     response->root = NULL;
     for (size_t i = 0; i < response->count; i++)
         rl_choice_free(response->choices[i]);
@@ -259,17 +259,17 @@ static bool is_ours(cJSON *const *view)
 /* A plain body in the form of a chunk, for the observer. NULL without memory. */
 static cJSON *as_chunk(const cJSON *body)
 {
-    cJSON *chunk = cJSON_Duplicate(body, true);
+    cJSON *chunk = rl_tree_copy(body);
     cJSON *choice;
     cJSON_ArrayForEach(choice, rl_json_get(chunk, "choices"))
     {
         cJSON *text = cJSON_DetachItemFromObjectCaseSensitive(choice, "message");
         if (text == NULL)
             continue;
-        cJSON_DeleteItemFromObjectCaseSensitive(choice, "delta");
+        rl_tree_remove(choice, "delta");
         if (!cJSON_AddItemToObject(choice, "delta", text)) {
-            cJSON_Delete(text);
-            cJSON_Delete(chunk);
+            rl_tree_free(text);
+            rl_tree_free(chunk);
             return NULL;
         }
     }
@@ -288,7 +288,7 @@ static int show(const struct rl_gather *gather, const cJSON *chunk, cJSON *const
     if (copy == NULL)
         return RL_ENOMEM;
     int rc = gather->on_chunk(gather->owner, copy);
-    cJSON_Delete(copy);
+    rl_tree_free(copy);
     return rc;
 }
 
@@ -302,7 +302,7 @@ static int take_rest(struct rl_response *response, cJSON *chunk, cJSON *usage, b
         return rc;
     if (rc == RL_OK)
         return rl_extras_set(response->root, usage, &response->gather.room);
-    cJSON_Delete(usage);
+    rl_tree_free(usage);
     return rc;
 }
 
@@ -322,13 +322,13 @@ static int take_chunk(struct rl_response *response, cJSON *chunk, cJSON *const *
     if (stays_as_sent(response, usage, view, is_body))
         usage = NULL;
     /* a copy: choices are taken apart before it is kept */
-    cJSON *copy = usage != NULL ? cJSON_Duplicate(usage, true) : NULL;
+    cJSON *copy = usage != NULL ? rl_tree_copy(usage) : NULL;
     if (usage != NULL && copy == NULL)
         return RL_ENOMEM;
     int rc = has_choices ? take_choices(response, view[CHOICES], is_body) : RL_OK;
     if (rc == RL_OK)
         return take_rest(response, chunk, copy, is_body, has_choices);
-    cJSON_Delete(copy);
+    rl_tree_free(copy);
     return rc;
 }
 
@@ -467,7 +467,7 @@ static cJSON *build_choices(struct rl_response *response)
     for (size_t i = 0; i < response->count && choices != NULL; i++) {
         cJSON *entry = rl_choice_build(response->choices[i]);
         if (entry == NULL) {
-            cJSON_Delete(choices);
+            rl_tree_free(choices);
             return NULL;
         }
         cJSON_AddItemToArray(choices, entry);

@@ -49,7 +49,9 @@ static int grow(cJSON *text, size_t len, size_t need)
     if (bytes == NULL)
         return RL_ENOMEM;
     memcpy(bytes, text->valuestring, len + 1);
-    cJSON_free(text->valuestring);
+    if ((text->type & cJSON_IsReference) == 0)
+        cJSON_free(text->valuestring);
+    text->type &= ~cJSON_IsReference; /* it lay in a block (tree.h) */
     text->valuestring = bytes;
     text->valuedouble = (double)cap;
     return RL_OK;

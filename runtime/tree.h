@@ -1,10 +1,29 @@
-/* tree.h -- beside the walk: building cJSON trees without a loss when memory is missing. */
+/* tree.h -- beside the walk: building cJSON trees without a loss when memory is missing, also from
+ * items that lie in a block (json.h, RL_JSON_ONE_BLOCK).
+ *
+ * Invariant: a tree that may hold such items is freed, copied and changed by the functions below;
+ * cJSON's own would give back what is not theirs.
+ */
 #ifndef RL_TREE_H
 #define RL_TREE_H
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+enum { RL_TREE_LENT = 1 << 10 }; /* in an item's type: it lies in a block; cJSON looks at less */
+
+/* Frees <item>, which may be NULL, with all beneath it, but for what lies in a block. */
+void rl_tree_free(cJSON *item);
+
+/* A copy without anything that lies in a block. NULL without memory, and for NULL. */
+cJSON *rl_tree_copy(const cJSON *item);
+
+/* Puts <item> in the place of <old>, a child of <parent>, which is freed. */
+void rl_tree_replace(cJSON *parent, cJSON *old, cJSON *item);
+
+/* Frees the member <name> of <object>, if there is one. */
+void rl_tree_remove(cJSON *object, const char *name);
 
 /* Makes <item> the member <name> of <object>, in the place of an old one. Takes <item> in every
  * case; false when it is NULL, that is when memory was missing where it was made, or is missing

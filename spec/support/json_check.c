@@ -9,6 +9,7 @@
 #include "guard.h"
 #include "json.h"
 #include "transcript.h"
+#include "tree.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -386,10 +387,45 @@ static void check_trees(void)
         cJSON *theirs = cJSON_ParseWithLength(text.data, text.len);
         bool same = ours != NULL && theirs != NULL && is_same(ours, theirs);
         expect(same, text.data, i);
+        cJSON *whole = rl_json_parse(text.data, text.len, NULL, RL_JSON_ONE_BLOCK, NULL);
+        expect(whole != NULL && is_same(whole, theirs), "one block", i);
+        cJSON *copy = rl_tree_copy(whole);
+        rl_tree_free(whole);
+        cJSON_free(whole);
+        expect(copy != NULL && is_same(copy, theirs), "a copy of one block", i);
+        cJSON_Delete(copy);
         cJSON_Delete(ours);
         cJSON_Delete(theirs);
     }
     rl_buf_free(&text);
+}
+
+
+/* Items of a block and items of their own in one tree; nothing may be freed twice, or not at all. */
+static void check_mixed(void)
+{
+    static const char text[] = "{\"a\":[1,\"x\"],\"b\":{\"id\":\"y\",\"c\":null},\"d\":\"z\"}";
+    cJSON *block = rl_json_parse(text, strlen(text), NULL, RL_JSON_ONE_BLOCK, NULL);
+    cJSON *root = cJSON_CreateObject(), *first = cJSON_DetachItemViaPointer(block, block->child);
+    cJSON_AddItemToArray(root, first);
+    expect(rl_tree_put(root, "b", cJSON_DetachItemFromObjectCaseSensitive(block, "b")), "put", 0);
+    rl_tree_free(block);
+    expect(rl_tree_put(rl_json_get(root, "b"), "id", cJSON_CreateString("new")), "replaced", 0);
+    expect(rl_tree_put(rl_json_get(root, "b"), "new", cJSON_CreateString("new")), "added", 0);
+    rl_tree_replace(first, first->child, cJSON_CreateNumber(2));
+    rl_tree_replace(first, first->child->next, cJSON_CreateNumber(3));
+    cJSON_AddItemToArray(first, cJSON_CreateNumber(4));
+    rl_tree_remove(rl_json_get(root, "b"), "c");
+    rl_tree_remove(root, "none");
+    struct rl_buf out;
+    rl_buf_init(&out, 1 << 10);
+    rl_json_write(&out, root);
+    expect(strcmp(out.data, "{\"a\":[2,3,4],\"b\":{\"id\":\"new\",\"new\":\"new\"}}") == 0, out.data, 0);
+    rl_buf_free(&out);
+    rl_tree_free(root);
+    cJSON_free(block);
+    rl_tree_free(NULL);
+    expect(rl_tree_copy(NULL) == NULL, "a copy of nothing", 0);
 }
 
 
@@ -427,12 +463,20 @@ static bool do_json(void)
     cJSON *keys = rl_json_parse(many, strlen(many), NULL, RL_JSON_UNIQUE_KEYS, &err);
     cJSON *string = rl_json_new_string("a\0b", 3), *integer = rl_json_new_integer(INT64_MAX);
     bool ok = tree != NULL && keys != NULL && string != NULL && integer != NULL;
-    const cJSON *items[] = {tree, keys, string, integer};
-    for (size_t i = 0; i < 4 && ok; i++)
+    cJSON *block = rl_json_parse(rewritten, strlen(rewritten), NULL, RL_JSON_ONE_BLOCK, NULL);
+    cJSON *copy = rl_tree_copy(block);
+    ok = ok && block != NULL && copy != NULL;
+    const cJSON *items[] = {tree, keys, string, integer, block, copy};
+    for (size_t i = 0; i < 6 && ok; i++)
         ok = rl_json_write(&out, items[i]) == RL_OK;
     static const char twice[] = "{\"\\u0000a\":1,\"\\u0000a\":2}";
     expect(rl_json_parse(twice, strlen(twice), NULL, RL_JSON_UNIQUE_KEYS, &err) == NULL,
            "a duplicate key is refused, memory or not", 0);
+    expect(rl_json_parse(twice, strlen(twice), NULL, RL_JSON_UNIQUE_KEYS | RL_JSON_ONE_BLOCK,
+                         &err) == NULL,
+           "nor in a block", 0);
+    cJSON_free(block);
+    cJSON_Delete(copy);
     cJSON_Delete(tree);
     cJSON_Delete(keys);
     cJSON_Delete(string);
@@ -504,7 +548,7 @@ int main(int argc, char **argv)
         {"carried", check_carried},       {"integers", check_integers}, {"first", check_first},
         {"prefixes", check_prefixes},     {"limits", check_limits},     {"text", check_text},
         {"duplicates", check_duplicates}, {"base64", check_base64},     {"faults", check_faults},
-        {"trees", check_trees},           {"ends", check_ends},
+        {"trees", check_trees},           {"ends", check_ends},         {"mixed", check_mixed},
     };
     bool found = false;
     for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
