@@ -246,9 +246,10 @@ const char *rl_choice_effective(const struct rl_choice *choice)
         {"insufficient_system_resource", "error"},
         {"abort", "error"},
     };
-    const char *effective = "unknown";
+    const char *reason = rl_text_of(choice->finish_reason), *effective = "unknown";
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if (strcasecmp(words[i].raw, rl_text_of(choice->finish_reason)) == 0)
+        bool may_be = (reason[0] | 0x20) == (words[i].raw[0] | 0x20);
+        if (may_be && strcasecmp(words[i].raw, reason) == 0)
             effective = words[i].effective;
     }
     bool has_calls = choice->calls.len > 0 || choice->has_function;

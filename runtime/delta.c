@@ -24,23 +24,25 @@ enum {
 };
 
 
-static const cJSON *reasoning_from(const struct rl_choice *choice, int source)
+/* What stands there: of each source its text, or NULL. */
+static void find_reasoning(const struct rl_choice *choice, cJSON *found[SOURCES])
 {
-    if (source == FROM_PARTS)
-        return choice->thinking;
-    if (source == FROM_DETAILS)
-        return choice->details;
-    const cJSON *item = rl_json_get(choice->message, reasoning_names[source]);
-    return rl_json_text(item) != NULL ? item : NULL;
+    rl_tree_pick(choice->message, reasoning_names, NAMED_SOURCES, found);
+    for (int source = 0; source < NAMED_SOURCES; source++)
+        if (rl_json_text(found[source]) == NULL)
+            found[source] = NULL;
+    found[FROM_PARTS] = choice->thinking;
+    found[FROM_DETAILS] = choice->details;
 }
 
 
 const cJSON *rl_delta_reasoning(const struct rl_choice *choice)
 {
+    cJSON *found[SOURCES];
+    find_reasoning(choice, found);
     for (int source = 0; source < SOURCES; source++) {
-        const cJSON *text = reasoning_from(choice, source);
-        if (rl_text_any(text))
-            return text;
+        if (rl_text_any(found[source]))
+            return found[source];
     }
     return NULL;
 }
@@ -70,11 +72,13 @@ static int tell(struct rl_choice *choice, enum rl_delta_kind kind, const cJSON *
  * not. */
 static const cJSON *told_reasoning(struct rl_choice *choice)
 {
+    cJSON *found[SOURCES];
+    find_reasoning(choice, found);
     for (int source = 0; source < SOURCES && !choice->has_source; source++) {
         choice->source = source;
-        choice->has_source = rl_text_any(reasoning_from(choice, source));
+        choice->has_source = rl_text_any(found[source]);
     }
-    return choice->has_source ? reasoning_from(choice, choice->source) : NULL;
+    return choice->has_source ? found[choice->source] : NULL;
 }
 
 
@@ -293,7 +297,7 @@ static const struct {
 static taker *taker_of(const char *name)
 {
     for (size_t i = 0; i < sizeof(takers) / sizeof(takers[0]); i++) {
-        if (strcmp(takers[i].name, name) == 0)
+        if (takers[i].name[0] == name[0] && strcmp(takers[i].name, name) == 0)
             return takers[i].take;
     }
     return NULL;

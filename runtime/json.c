@@ -172,7 +172,10 @@ static const char *carried_number(const cJSON *item)
 
 cJSON *rl_json_get(const cJSON *object, const char *key)
 {
-    return cJSON_IsObject(object) ? cJSON_GetObjectItemCaseSensitive(object, key) : NULL;
+    cJSON *member = cJSON_IsObject(object) ? object->child : NULL;
+    while (member != NULL && (member->string[0] != key[0] || strcmp(member->string, key) != 0))
+        member = member->next;
+    return member;
 }
 
 

@@ -223,27 +223,19 @@ static cJSON *add_item(struct builder *b, cJSON *parent, cJSON *last)
 }
 
 
-/* The shared name in quotes at <p>, or NULL. */
-static const char *find_known(const char *p, const char *end)
-{
-    const char *quote = memchr(p + 1, '"', (size_t)(end - p - 1));
-    return rl_name_find(p + 1, (size_t)(quote - p - 1));
-}
-
-
 static bool build_key(struct builder *b, cJSON *item)
 {
     skip_space(b);
-    const char *known = find_known(b->p, b->end);
+    const char *start = b->p + 1, *quote = memchr(start, '"', (size_t)(b->end - start));
+    const char *known = rl_name_find(start, (size_t)(quote - start));
     if (known != NULL) {
         item->string = (char *)known;
-        item->type |= cJSON_StringIsConst;
-        b->p += strlen(known) + 2;
+        b->p = quote + 1;
     } else if ((item->string = build_string(b)) == NULL) {
         return false;
-    } else if (b->texts != NULL) {
-        item->type |= cJSON_StringIsConst;
     }
+    if (known != NULL || b->texts != NULL)
+        item->type |= cJSON_StringIsConst;
     skip_space(b);
     b->p++; /* the colon */
     return true;

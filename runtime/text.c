@@ -39,16 +39,25 @@ bool rl_text_any(const cJSON *text)
 }
 
 
-/* Makes room for <need> bytes with the NUL. Memory comes from cJSON, which will free it. */
-static int grow(cJSON *text, size_t len, size_t need)
+/* Bytes of room for a text that needs so many. */
+static size_t room_for(size_t need)
 {
     size_t cap = FIRST_CAPACITY;
     while (cap < need)
         cap += cap / 2;
+    return cap;
+}
+
+
+/* Makes room for <need> bytes with the NUL. Memory comes from cJSON, which will free it. */
+static int grow(cJSON *text, size_t len, size_t need)
+{
+    size_t cap = room_for(need);
     char *bytes = cJSON_malloc(cap);
     if (bytes == NULL)
         return RL_ENOMEM;
-    memcpy(bytes, text->valuestring, len + 1);
+    if (len > 0)
+        memcpy(bytes, text->valuestring, len);
     if ((text->type & cJSON_IsReference) == 0)
         cJSON_free(text->valuestring);
     text->type &= ~cJSON_IsReference; /* it lay in a block (tree.h) */
@@ -58,25 +67,38 @@ static int grow(cJSON *text, size_t len, size_t need)
 }
 
 
+/* A string without bytes yet, which no one may see. */
+static cJSON *new_text(void)
+{
+    cJSON *text = cJSON_CreateNull();
+    if (text != NULL)
+        text->type = cJSON_String;
+    return text;
+}
+
+
 int rl_text_append(cJSON **text, const char *carried, size_t len, struct rl_room *room)
 {
     int rc = rl_room_take(room, len, *text == NULL ? 1 : 0);
     if (rc != RL_OK)
         return rc;
-    if (*text == NULL)
-        *text = cJSON_CreateString("");
-    if (*text == NULL)
+    cJSON *item = *text != NULL ? *text : new_text();
+    if (item == NULL)
         return RL_ENOMEM;
-    size_t old = rl_text_len(*text);
+    size_t old = *text != NULL ? rl_text_len(item) : 0;
     size_t need = old + len + 1;
     if (need > INT_MAX)
-        return RL_ETOOBIG;
-    if ((double)need > (*text)->valuedouble)
-        rc = grow(*text, old, need);
-    if (rc != RL_OK)
+        rc = RL_ETOOBIG;
+    else if ((double)need > item->valuedouble)
+        rc = grow(item, old, need);
+    if (rc != RL_OK) {
+        if (*text == NULL)
+            cJSON_free(item);
         return rc;
-    memcpy((*text)->valuestring + old, carried, len);
-    (*text)->valuestring[old + len] = '\0';
-    (*text)->valueint = (int)(old + len);
+    }
+    memcpy(item->valuestring + old, carried, len);
+    item->valuestring[old + len] = '\0';
+    item->valueint = (int)(old + len);
+    *text = item;
     return RL_OK;
 }

@@ -95,7 +95,8 @@ bool rl_tree_put(cJSON *object, const char *name, cJSON *item)
 {
     if (item == NULL)
         return false;
-    cJSON *old = cJSON_GetObjectItemCaseSensitive(object, name);
+    cJSON *old = NULL;
+    rl_tree_pick(object, &name, 1, &old);
     if (old == NULL) {
         const char *known = rl_name_find(name, strlen(name));
         if (known != NULL ? cJSON_AddItemToObjectCS(object, known, item)
