@@ -185,6 +185,8 @@ void rl_task_start_inside(lua_State *L, struct rl_task *task)
         return;
     task->is_inner = true;
     rl_task_start(L, task);
+    if (rl_task_is_late(waiter)) /* it waited all that time: it meets its deadline where it waits */
+        rl_task_cancel_late(L, waiter);
 }
 
 
