@@ -340,9 +340,9 @@ static const luaL_Reg functions[] = {
 };
 
 static int (*const seams[])(lua_State *) = {
-    rl_open_task,       rl_open_coroutine, rl_open_json,  rl_open_same,
-    rl_open_transcript, rl_open_http,      rl_open_chat,  rl_open_chat_plan,
-    rl_open_decode,     rl_open_regex,     rl_open_usage, rl_open_embed,
+    rl_open_task,       rl_open_coroutine, rl_open_json,  rl_open_same,      rl_open_calls,
+    rl_open_transcript, rl_open_http,      rl_open_chat,  rl_open_chat_plan, rl_open_decode,
+    rl_open_regex,      rl_open_usage,     rl_open_embed,
 };
 
 

@@ -61,6 +61,7 @@ int rl_open_task(lua_State *L);
 int rl_open_coroutine(lua_State *L);
 int rl_open_json(lua_State *L);
 int rl_open_same(lua_State *L);
+int rl_open_calls(lua_State *L);
 int rl_open_transcript(lua_State *L);
 int rl_open_http(lua_State *L);
 int rl_open_chat(lua_State *L);

@@ -311,6 +311,20 @@ function core.sse(max_bytes) end
 ---@return boolean
 function core.environment_says(noted) end
 
+--- Does a value, as it was decoded, fit a shape of rille.schema.shape, and is it what decoding its JSON would give? No may
+--- mean that this cannot be said here.
+---@param value any
+---@param shape table
+---@return boolean
+function core.fits(value, shape) end
+
+--- The calls of a message, frozen, when there is nothing to put right in any of them and their arguments fit the shapes of
+--- their tools; nil otherwise, and nothing is changed.
+---@param tool_calls any
+---@param tools table<string, rille.Tool>    by name; `_shape` is looked at
+---@return rille.CallRecord[]?
+function core.read_calls(tool_calls, tools) end
+
 --- A copy of data, for core.same: tables copied, with their marks of json.array and json.object, the rest as it is. nil
 --- for what holds a table with another metatable, whose state may be elsewhere, or is nested more than 128 deep.
 ---@generic T

@@ -24,7 +24,7 @@ local UNIQUE_KEYS <const> = { unique_keys = true }
 ---@field name string         as the model wrote it
 ---@field kind "function"|"custom"
 ---@field arguments string    the bytes: a JSON object, or the free text of a custom call
----@field decoded? table      of a function call whose arguments were readable
+---@field decoded? table      of a function call whose arguments were readable; once they are frozen: what the tool gets
 ---@field problem? string     why it cannot be run
 ---@field wire table          its entry in message.tool_calls
 ---@field wrong_arguments? boolean
@@ -202,11 +202,14 @@ local function entries_of(message, tools)
 end
 
 
---- Puts the calls of a message right, in place, and says what they are.
+--- Puts the calls of a message right, in place, and says what they are. Where there is nothing to put right C has read
+--- them, and checked and frozen their arguments: then their tools are in the records.
 ---@param message table         an assistant message
 ---@param tools rille.Toolset
 ---@return rille.CallRecord[]
 function calls.read(message, tools)
+  local ready = message.function_call == nil and core.read_calls(message.tool_calls, tools.by_name)
+  if ready then return ready end
   local records, taken = {}, {}
   message.tool_calls = entries_of(message, tools)
   for i, entry in ipairs(message.tool_calls) do
@@ -225,7 +228,7 @@ end
 ---@param record rille.CallRecord
 ---@param arguments string    a JSON object, or the text of a custom call
 function calls.change(record, arguments)
-  record.arguments = arguments
+  record.arguments, record.decoded = arguments, nil
   if record.wire.custom then
     record.wire.custom.input = arguments
   elseif record.kind == "custom" then

@@ -6,6 +6,7 @@
 local calls = require "rille.dispatch.calls"
 local contexts = require "rille.dispatch.context"
 local json = require "rille.json"
+local shape = require "rille.schema.shape"
 local toolset = require "rille.agent.toolset"
 
 local lookup = {}
@@ -30,12 +31,13 @@ end
 
 --- Why this call cannot be run, or nil; then tool and arguments are in the record.
 local function problem_of(run, record)
-  local tool = run.tools:find(record.name)
+  local tool = record.tool or run.tools:find(record.name)
   if not tool then return run.tools:unknown(record.name) end
   local forced = run.ask.forced_name
   if forced and forced ~= record.name then
     return ("'%s' was asked for, not '%s'"):format(forced, record.name)
   end
+  if record.tool then return nil end   -- C has read it
   if record.problem then return record.problem end
   local kind = toolset.kind(tool)
   if kind ~= record.kind and not (kind == "custom" and take_text(record)) then
@@ -43,6 +45,7 @@ local function problem_of(run, record)
   end
   record.tool = tool
   if kind == "custom" then return nil end
+  if tool._shape == nil then tool._shape = shape.of(tool._schema.json) or false end
   local bytes, problem = freeze(tool, record.decoded)
   if not bytes then return problem end
   record.arguments, record.decoded = bytes, nil

@@ -80,9 +80,11 @@ end
 ---@return boolean ok
 ---@return rille.Failure? stop    the failure that ended the wait: the run stops
 function worker.run(run, record)
-  local tool, context, arguments = record.tool, record.context, record.arguments
+  local tool, context, arguments = record.tool, record.context, record.decoded or record.arguments
   local seconds, late = clock.of_tool(run, tool)
-  if record.kind == "function" then arguments = core.json_decode(arguments, NO_NULLS) end
+  if arguments == record.arguments and record.kind == "function" then
+    arguments = core.json_decode(arguments, NO_NULLS)
+  end
   local task = core.spawn(tool.run, arguments, context)
   record.task, record.deadline = task, record.started + seconds - CLOCK_GRAIN
   nesting.enter(task, context)

@@ -1,0 +1,102 @@
+--- rille.schema.shape -- beside the walk: the part of a schema that C can walk (core.fits), for ordinary arguments.
+---
+--- An object of typed properties, nested as it likes, with lists of words and bounds of numbers. C only says yes, and only
+--- for what needs nothing filled in; whatever else there is to say about a value is said by the compiled schema.
+--- Invariant: what fits the shape fits the schema, and comes back from its validation as it is.
+
+local form = require "rille.schema.form"
+local value = require "rille.schema.value"
+
+local shape = {}
+
+--- The bit of each type; null is none of them, since it may stand for what is absent.
+local BITS <const> = { string = 1, integer = 2, number = 2 | 4, boolean = 8, object = 16, array = 32 }
+local ANY <const> = 63
+local DEEPEST <const> = 32
+local IS_NEEDED <const> = 9   -- slot
+
+--- Keywords that are looked at here, and those that say nothing about a value.
+local KNOWN <const> = {
+  type = true, enum = true, properties = true, required = true, additionalProperties = true, items = true,
+  minimum = true, maximum = true,
+  title = true, description = true, default = true, examples = true, deprecated = true,
+  ["$comment"] = true, ["$schema"] = true,
+}
+
+local build
+
+
+local function is_known(schema)
+  for keyword in next, schema do
+    if not KNOWN[keyword] then return false end
+  end
+  return true
+end
+
+
+--- The types that a schema allows, as bits; nil when it is more than a matter of types.
+local function types_of(schema)
+  local names = schema.type
+  if names == nil then return ANY end
+  if type(names) == "string" then names = { names } end
+  local types = 0
+  for _, name in ipairs(names) do types = types | (BITS[name] or 0) end
+  return types ~= 0 and types or nil
+end
+
+
+--- The words of an enum that holds nothing else, as a set; nil when it does.
+local function words_of(list)
+  local words = {}
+  for _, word in ipairs(list) do
+    if type(word) ~= "string" then return nil end
+    words[word] = true
+  end
+  return next(words) and words
+end
+
+
+--- The shapes of the members by name, and how many have to be there: one that is missing and has a default, too.
+local function members_of(schema, depth)
+  local members, needed, is_needed = {}, 0, {}
+  for _, name in ipairs(schema.required or {}) do is_needed[name] = true end
+  for name, member in next, schema.properties or {} do
+    local made = build(member, depth + 1)
+    if not made then return nil end
+    if is_needed[name] or member.default ~= nil then
+      made[IS_NEEDED], needed = true, needed + 1
+    end
+    members[name], is_needed[name] = made, nil
+  end
+  return next(is_needed) == nil and members or nil, needed
+end
+
+
+local function is_closed(schema)
+  return schema.additionalProperties == false or form.is_closed(schema)
+end
+
+
+--- Its slots by number, as C reads them: types, members, needed, is_closed, items, words, least, most, and (in the
+--- shape of a member) whether it has to be there.
+function build(schema, depth)
+  if type(schema) ~= "table" or depth > DEEPEST or not is_known(schema) then return nil end
+  if type(schema.additionalProperties) == "table" then return nil end
+  local types, words = types_of(schema), schema.enum ~= nil and words_of(schema.enum)
+  local members, needed = members_of(schema, depth)
+  local items = schema.items ~= nil and build(schema.items, depth + 1)
+  if not types or not members or words == nil or items == nil then return nil end
+  if words then types = types & BITS.string end
+  return { types, members, needed, is_closed(schema), items, words, schema.minimum or false, schema.maximum or false, false }
+end
+
+
+--- The shape of a schema that was compiled before; nil when it has none.
+---@param schema table|boolean    compiled.json
+---@return table? shape    for core.fits
+function shape.of(schema)
+  return not value.is_array(schema) and build(schema, 0) or nil
+end
+
+
+return shape
