@@ -13,15 +13,21 @@
 
 enum { MOST_MEMBERS = 4, STACK = 16 };
 
+struct name {
+    const char *text;
+    size_t len; /* another one for each name of a table; 0: no more names */
+};
+
 /* What a table of a plain message may hold, in the order of JSON: sorted. */
 enum message_member { CONTENT, ROLE, CALL_ID, CALLS };
-static const char *const message_names[] = {"content", "role", "tool_call_id", "tool_calls", NULL};
+static const struct name message_names[] = {
+    {"content", 7}, {"role", 4}, {"tool_call_id", 12}, {"tool_calls", 10}, {NULL, 0}};
 
 enum call_member { FUNCTION, ID, TYPE };
-static const char *const call_names[] = {"function", "id", "type", NULL};
+static const struct name call_names[] = {{"function", 8}, {"id", 2}, {"type", 4}, {NULL, 0}};
 
 enum function_member { ARGUMENTS, NAME };
-static const char *const function_names[] = {"arguments", "name", NULL};
+static const struct name function_names[] = {{"arguments", 9}, {"name", 4}, {NULL, 0}};
 
 struct member {
     int type;         /* of Lua; LUA_TNIL: absent */
@@ -31,27 +37,27 @@ struct member {
 
 
 /* A name may hold a NUL: then it is none of these. */
-static struct member *find(struct member *members, const char *const *names, const char *name,
+static struct member *find(struct member *members, const struct name *names, const char *text,
                            size_t len)
 {
-    for (size_t i = 0; names[i] != NULL; i++)
-        if (strcmp(names[i], name) == 0 && strlen(names[i]) == len)
-            return &members[i];
+    for (size_t i = 0; names[i].len > 0; i++)
+        if (names[i].len == len)
+            return memcmp(names[i].text, text, len) == 0 ? &members[i] : NULL;
     return NULL;
 }
 
 
 /* Reads a table that holds members of these names only, and has no metatable. What is left on the
  * stack goes with the rest of it. */
-static bool read_members(lua_State *L, int index, const char *const *names, struct member *members)
+static bool read_members(lua_State *L, int index, const struct name *names, struct member *members)
 {
     memset(members, 0, MOST_MEMBERS * sizeof(*members));
     if (!lua_istable(L, index) || lua_getmetatable(L, index) != 0)
         return false;
     for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
-        struct member *member = NULL;
-        if (lua_type(L, -2) == LUA_TSTRING)
-            member = find(members, names, lua_tostring(L, -2), (size_t)lua_rawlen(L, -2));
+        size_t len = 0;
+        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &len) : NULL;
+        struct member *member = find(members, names, name, len);
         if (member == NULL)
             return false;
         member->type = lua_type(L, -1);
@@ -156,7 +162,8 @@ static bool add_calls(lua_State *L, int message, struct rl_buf *out)
 }
 
 
-static bool add_assistant(lua_State *L, int index, const struct member *members, struct rl_buf *out)
+static bool add_assistant(lua_State *L, int index, const struct member *members, bool kept,
+                          struct rl_buf *out)
 {
     bool has_calls = members[CALLS].type != LUA_TNIL;
     if (members[CALL_ID].type != LUA_TNIL)
@@ -165,7 +172,8 @@ static bool add_assistant(lua_State *L, int index, const struct member *members,
         add_text(out, "{\"content\":", &members[CONTENT]);
     } else {
         lua_getfield(L, index, "content");
-        if (!has_calls || !lua_islightuserdata(L, -1) || lua_touserdata(L, -1) != NULL)
+        bool is_null = lua_islightuserdata(L, -1) && lua_touserdata(L, -1) == NULL;
+        if (!has_calls || !(is_null || (kept && lua_isnil(L, -1))))
             return false; /* neither a text nor null */
         rl_buf_adds(out, "{\"content\":null");
     }
@@ -174,13 +182,13 @@ static bool add_assistant(lua_State *L, int index, const struct member *members,
 }
 
 
-static bool add_message(lua_State *L, int index, struct rl_buf *out)
+static bool add_message(lua_State *L, int index, bool kept, struct rl_buf *out)
 {
     struct member members[MOST_MEMBERS];
     if (!read_members(L, index, message_names, members))
         return false;
     if (says(&members[ROLE], "assistant"))
-        return add_assistant(L, index, members, out);
+        return add_assistant(L, index, members, kept, out);
     bool is_result = says(&members[ROLE], "tool");
     if (!is_result && !says(&members[ROLE], "user") && !says(&members[ROLE], "system"))
         return false;
@@ -195,11 +203,12 @@ static bool add_message(lua_State *L, int index, struct rl_buf *out)
 }
 
 
-bool rl_lua_encode_plain(lua_State *L, int index, struct rl_buf *out)
+bool rl_lua_encode_plain(lua_State *L, int index, bool kept, struct rl_buf *out)
 {
     int top = lua_gettop(L);
     luaL_checkstack(L, STACK, "a message");
-    bool plain = add_message(L, lua_absindex(L, index), out) && rl_buf_addc(out, '}') == RL_OK;
+    bool plain =
+        add_message(L, lua_absindex(L, index), kept, out) && rl_buf_addc(out, '}') == RL_OK;
     if (!plain)
         rl_buf_clear(out);
     lua_settop(L, top);

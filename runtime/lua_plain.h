@@ -18,7 +18,8 @@ enum {
  * plain message is nothing but a user or system message with a text, the text of a result, with the
  * id of its call, an assistant message with a text, or with calls of functions and a text or null;
  * arguments are the text of a JSON object, ids are short, and no table orders its members itself.
- * rille.rewrite says which profiles send it as it is. Leaves the stack as it was. */
-bool rl_lua_encode_plain(lua_State *L, int index, struct rl_buf *out);
+ * rille.rewrite says which profiles send it as it is. With <kept> calls without content have null
+ * there. Leaves the stack as it was. */
+bool rl_lua_encode_plain(lua_State *L, int index, bool kept, struct rl_buf *out);
 
 #endif

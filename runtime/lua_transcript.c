@@ -75,27 +75,67 @@ static int refuse(lua_State *L, lua_Integer i, const char *expected, int found)
 }
 
 
-/* The message in the table at <arg>, encoded; raises when it is none; <i> as for refuse. NULL
- * without memory. Leaves the stack as it was. */
-static struct rl_message_text *check_message(lua_State *L, int arg, lua_Integer i)
+/* Pushes the message at <arg> as it is kept: `content` is null, not absent, where servers want to
+ * see it. */
+static void push_kept(lua_State *L, int arg)
 {
-    int top = lua_gettop(L);
-    arg = lua_absindex(L, arg);
+    luaL_checkstack(L, 4, "a message");
+    lua_pushvalue(L, arg);
+    lua_pushliteral(L, "content");
+    if (lua_rawget(L, arg) == LUA_TNIL) {
+        lua_newtable(L);
+        for (lua_pushnil(L); lua_next(L, arg) != 0;) {
+            lua_pushvalue(L, -2);
+            lua_insert(L, -2); /* the next step takes the other one */
+            lua_rawset(L, -4);
+        }
+        lua_pushlightuserdata(L, NULL);
+        lua_setfield(L, -2, "content");
+        lua_replace(L, -3);
+    }
+    lua_pop(L, 1);
+}
+
+
+static void check_table(lua_State *L, int arg, lua_Integer i)
+{
     if (!lua_istable(L, arg))
         refuse(L, i, "table", arg);
+}
+
+
+/* The message in the table at <arg>, encoded by way of the empty <text>; raises when it is none;
+ * <i> as for refuse. <kept>: see push_kept. NULL without memory. Leaves the stack as it was. */
+static struct rl_message_text *encode_message(lua_State *L, int arg, lua_Integer i, bool kept,
+                                              struct rl_buf *text)
+{
+    int top = lua_gettop(L);
     lua_pushliteral(L, "role");
     if (lua_rawget(L, arg) != LUA_TSTRING)
         refuse(L, i, "a role (string)", top + 1);
     const char *role = lua_tostring(L, -1);
-    struct rl_buf *text = rl_lua_push_buf(L, RL_LUA_JSON_BYTES);
-    bool plain = rl_lua_encode_plain(L, arg, text);
+    bool plain = rl_lua_encode_plain(L, arg, kept, text);
+    if (!plain && kept)
+        push_kept(L, arg);
     if (!plain)
-        rl_lua_encode_json(L, arg, text);
+        rl_lua_encode_json(L, kept ? top + 2 : arg, text);
     struct rl_message_text *message = rl_message_text_new(text->data, text->len, role);
-    rl_lua_pop_buf(L);
-    lua_settop(L, top);
     if (message != NULL)
         message->is_plain = plain;
+    rl_buf_clear(text);
+    lua_settop(L, top);
+    return message;
+}
+
+
+/* The same with a buffer of its own. */
+static struct rl_message_text *check_message(lua_State *L, int arg, lua_Integer i)
+{
+    arg = lua_absindex(L, arg);
+    check_table(L, arg, i);
+    struct rl_buf *text = rl_lua_push_buf(L, RL_LUA_JSON_BYTES);
+    struct rl_message_text *message = encode_message(L, arg, i, false, text);
+    rl_lua_pop_buf(L);
     return message;
 }
 
@@ -144,6 +184,45 @@ static int l_append(lua_State *L)
     check_memory(L, rl_transcript_append(transcript, check_message(L, 2, 0)));
     lua_settop(L, 1);
     return 1;
+}
+
+
+/* append_each(transcript, list, message | nil) */
+static int append_each(lua_State *L)
+{
+    struct rl_transcript *transcript = lua_touserdata(L, 1);
+    lua_Integer count = (lua_Integer)lua_rawlen(L, 2);
+    struct rl_buf *text = rl_lua_push_buf(L, RL_LUA_JSON_BYTES);
+    if (!lua_isnil(L, 3))
+        check_memory(L, rl_transcript_append(transcript, encode_message(L, 3, 0, true, text)));
+    for (lua_Integer i = 1; i <= count; i++) {
+        lua_rawgeti(L, 2, i);
+        check_table(L, 5, 0);
+        check_memory(L, rl_transcript_append(transcript, encode_message(L, 5, 0, false, text)));
+        lua_pop(L, 1);
+    }
+    rl_lua_pop_buf(L);
+    return 0;
+}
+
+
+/* transcript:append_all(list [, message]) */
+static int l_append_all(lua_State *L)
+{
+    struct rl_transcript *transcript = rl_check_transcript(L, 1);
+    size_t before = transcript->count;
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_settop(L, 3);
+    if (!lua_isnil(L, 3))
+        check_table(L, 3, 0);
+    lua_pushcfunction(L, append_each);
+    for (int i = 1; i <= 3; i++)
+        lua_pushvalue(L, i);
+    if (lua_pcall(L, 3, 0, 0) == LUA_OK)
+        return 0;
+    if (transcript->count > before)
+        rl_transcript_truncate(transcript, before);
+    return lua_error(L);
 }
 
 
@@ -297,10 +376,19 @@ static int l_gc(lua_State *L)
 
 
 static const luaL_Reg methods[] = {
-    {"append", l_append},   {"replace", l_replace},   {"truncate", l_truncate},
-    {"clone", l_clone},     {"messages", l_messages}, {"encode", l_encode},
-    {"unwired", l_unwired}, {"set_wire", l_set_wire}, {"wire", l_wire},
-    {"__len", l_len},       {"__gc", l_gc},           {"__tostring", l_tostring},
+    {"append_all", l_append_all},
+    {"append", l_append},
+    {"replace", l_replace},
+    {"truncate", l_truncate},
+    {"clone", l_clone},
+    {"messages", l_messages},
+    {"encode", l_encode},
+    {"unwired", l_unwired},
+    {"set_wire", l_set_wire},
+    {"wire", l_wire},
+    {"__len", l_len},
+    {"__gc", l_gc},
+    {"__tostring", l_tostring},
     {NULL, NULL},
 };
 

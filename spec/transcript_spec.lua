@@ -147,6 +147,60 @@ describe("rille.Transcript:append", function()
 end)
 
 
+describe("rille.Transcript:append_all", function()
+  local ASKS <const> = { role = "assistant",
+    tool_calls = { { id = "1", type = "function", ["function"] = { name = "f", arguments = "{}" } } } }
+  local RESULT <const> = { role = "tool", tool_call_id = "1", content = "42" }
+
+  it("appends all messages, a message of a model before them", function()
+    local t = talk("a")
+    t:append_all { user "b", user "c" }
+    assert.same({ "a", "b", "c" }, contents(t))
+    t:append_all({ RESULT }, { role = "assistant", content = "d", tool_calls = ASKS.tool_calls })
+    assert.same({ "a", "b", "c", "d", "42" }, contents(t))
+    t:append_all({}, { role = "assistant", content = "e" })
+    t:append_all {}
+    assert.equal(6, #t)
+  end)
+
+  it("appends none when one cannot be", function()
+    local t = talk("a", "b")
+    for _, bad in ipairs { { user "c", { role = "user", content = print } }, { user "c", 1 }, { {} } } do
+      raises("^%a+: ", function() t:append_all(bad, ASKS) end)
+      raises("^%a+: ", function() t:append_all(bad) end)
+    end
+    raises("^message: a role", function() t:append_all({ user "c" }, {}) end)
+    raises("table", function() t:append_all() end)
+    raises("table", function() t:append_all({}, 1) end)
+    assert.same({ "a", "b" }, contents(t))
+  end)
+
+  it("keeps null where a message of a model has no content, without changing it", function()
+    for _, more in ipairs { {}, { refusal = "no" }, { x = { 1 }, y = json.null } } do
+      local asks = {}
+      for _, members in ipairs { ASKS, more } do
+        for name, value in pairs(members) do asks[name] = value end
+      end
+      local t, with_null = transcript.new(), { content = json.null }
+      for name, value in pairs(asks) do with_null[name] = value end
+      t:append_all({ RESULT }, asks)
+      assert.is_nil(asks.content)
+      assert.equal(transcript.new({ with_null, RESULT }):encode(), t:encode())
+      assert.equal(transcript.new({ with_null, RESULT }):unwired("key", 1, true), t:unwired("key", 1, true))
+    end
+    assert.equal('[{"role":"assistant"}]', transcript.new({ { role = "assistant" } }):encode())
+  end)
+
+  it("leaves what the content says alone", function()
+    for _, content in ipairs { "", "a", json.null, { { type = "text", text = "a" } }, false } do
+      local t = transcript.new()
+      t:append_all({}, { role = "assistant", content = content })
+      assert.equal(transcript.new({ { role = "assistant", content = content } }):encode(), t:encode())
+    end
+  end)
+end)
+
+
 describe("rille.Transcript[i]", function()
   it("counts from both ends", function()
     local t = talk("a", "b", "c")

@@ -222,10 +222,8 @@ end
 ---@param turn rille.Turn
 function Run:commit(turn)
   self.turns[#self.turns + 1] = turn
-  if not messages.is_empty(turn.message) then
-    local said = table.move(turn.results, 1, #turn.results, 2, { messages.kept(turn.message) })
-    messages.append_all(self.transcript, said)
-  end
+  local results = turn.results
+  if results[1] or not messages.is_empty(turn.message) then self.transcript:append_all(results, turn.message) end
   turn.seconds = time.now() - self.turn_started
   if self.bus:has_listener("turn") then self.bus:emit("turn", { number = turn.number, usage = turn.usage }) end
 end

@@ -35,6 +35,11 @@ static const char script[] =
     "assert(#c == 16 and c[16].role == 'user' and #c:messages() == 16)\n"
     "assert(c:wire('key'):find('{\"wire\":true}', 1, true) and #t:encode() > 1000)\n"
     "assert(not pcall(t.append, t, { role = 'x', f = print }))\n"
+    "local kept = { role = 'assistant', tool_calls = { 1 } }\n"
+    "t:append_all({ { role = 'tool', content = 'b' }, { role = 'user' } }, kept)\n"
+    "assert(#t == 18 and t:encode():find('{\"content\":null,\"role\":\"assistant\"', 1, true))\n"
+    "assert(not pcall(t.append_all, t, { { role = 'user' }, { role = 'x', f = print } }, kept))\n"
+    "assert(#t == 18)\n"
     "assert(core.base64_decode { core.base64('abc'), 'ZGVm' } == 'abcdef')\n"
     "return true\n";
 

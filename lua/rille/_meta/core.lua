@@ -158,6 +158,9 @@ local Transcript = {}
 function core.transcript(messages) end
 
 function Transcript:append(message) end      -- returns the transcript
+--- Appends a list of messages, all of them or none, and before them, if it is given, a message of a model as it is kept: with
+--- `content` null where it is absent, since servers want to see it.
+function Transcript:append_all(list, message) end
 function Transcript:replace(i, message) end
 function Transcript:truncate(n) end
 function Transcript:clone() end

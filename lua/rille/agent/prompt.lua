@@ -6,7 +6,6 @@
 --- Source: wire contract §1.3, ordering rules.
 
 local json = require "rille.json"
-local append_all = require("rille.agent.message").append_all
 
 local prompt = {}
 
@@ -125,7 +124,7 @@ end
 ---@param messages table[]
 function prompt.enter(transcript, messages)
   close_open_calls(transcript)
-  append_all(transcript, messages)
+  transcript:append_all(messages)
 end
 
 
