@@ -18,10 +18,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHAT   "rille.Chat"
 #define LIMITS "x-ratelimit-" /* the header fields that announce limits */
 
+static const char CHAT[] = "rille.Chat";
+
 struct handle {
+    const char *class; /* CHAT */
     struct rl_chat chat;
     struct rl_chat_body body;
     struct rl_op part; /* a part waits, or the end has come */
@@ -109,7 +111,7 @@ static enum rl_chat_want read_want(lua_State *L)
 static struct handle *push_handle(lua_State *L)
 {
     struct handle *handle = lua_newuserdatauv(L, sizeof(*handle), 2);
-    memset(handle, 0, sizeof(*handle));
+    *handle = (struct handle){.class = CHAT};
     rl_chat_init(&handle->chat, on_change, handle);
     luaL_setmetatable(L, CHAT);
     lua_pushvalue(L, THE_PLAN);
@@ -227,7 +229,7 @@ static int l_chat(lua_State *L)
 
 static struct handle *check_handle(lua_State *L)
 {
-    struct handle *handle = luaL_checkudata(L, 1, CHAT);
+    struct handle *handle = rl_core_check(L, 1, CHAT);
     luaL_argcheck(L, !handle->closed, 1, "the chat was closed");
     return handle;
 }
@@ -482,7 +484,7 @@ static int l_abort(lua_State *L)
 /* chat:close(), also when it is collected or leaves its block */
 static int l_close(lua_State *L)
 {
-    struct handle *handle = luaL_checkudata(L, 1, CHAT);
+    struct handle *handle = rl_core_check(L, 1, CHAT);
     if (!handle->closed) {
         handle->closed = true;
         rl_chat_close(&handle->chat);

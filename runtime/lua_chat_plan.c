@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define PLAN "rille.ChatPlan"
+static const char PLAN[] = "rille.ChatPlan";
 
 struct options {
     struct rl_http_options http;
@@ -67,6 +67,7 @@ struct rl_chat_plan *rl_push_chat_plan(lua_State *L, int index)
     rl_opt_read(L, index, option_rows, &options);
     struct rl_chat_plan *plan = lua_newuserdatauv(L, sizeof(*plan), FIELDS + TEXTS);
     *plan = (struct rl_chat_plan){
+        .class = PLAN,
         .head = options.head,
         .tail = options.tail,
         .key = options.key,
@@ -86,7 +87,7 @@ struct rl_chat_plan *rl_push_chat_plan(lua_State *L, int index)
 
 struct rl_chat_plan *rl_check_chat_plan(lua_State *L, int index)
 {
-    return luaL_checkudata(L, index, PLAN);
+    return rl_core_check(L, index, PLAN);
 }
 
 

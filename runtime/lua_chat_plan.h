@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 struct rl_chat_plan {
+    const char *class;           /* rl_core_check */
     struct rl_http_request http; /* its texts are Lua's, and kept by the plan */
     struct rl_text head, tail;   /* of the body: head [opening, messages] tail */
     struct rl_text key;          /* of the messages' wire forms; without data: their own texts */

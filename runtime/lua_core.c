@@ -37,6 +37,14 @@ void rl_core_class(lua_State *L, const char *name, const luaL_Reg *methods)
 }
 
 
+void *rl_core_check(lua_State *L, int arg, const char *name)
+{
+    bool is_ours = lua_type(L, arg) == LUA_TUSERDATA && lua_rawlen(L, arg) >= sizeof(name);
+    const char *const *object = is_ours ? lua_touserdata(L, arg) : NULL;
+    return is_ours && *object == name ? (void *)object : luaL_checkudata(L, arg, name);
+}
+
+
 void rl_new_failure(lua_State *L, const char *code, const char *message)
 {
     luaL_checkstack(L, 4, "a failure");

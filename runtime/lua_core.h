@@ -35,6 +35,10 @@ void rl_core_functions(lua_State *L, const luaL_Reg *functions);
  * "__" are metamethods. Leaves the stack as it was. */
 void rl_core_class(lua_State *L, const char *name, const luaL_Reg *methods);
 
+/* As luaL_checkudata, for classes whose userdata begin with the address of <name>: what is called
+ * at every turn need not look for the metatable. */
+void *rl_core_check(lua_State *L, int arg, const char *name);
+
 /* Pushes nil and a failure table; returns 2. <message> is one sentence. */
 int rl_push_failure(lua_State *L, const char *code, const char *message);
 int rl_push_err(lua_State *L, const struct rl_err *err);

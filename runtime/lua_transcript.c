@@ -13,7 +13,12 @@
 
 #include <string.h>
 
-#define TRANSCRIPT "rille.Transcript"
+static const char TRANSCRIPT[] = "rille.Transcript";
+
+struct object {
+    const char *class; /* TRANSCRIPT */
+    struct rl_transcript transcript;
+};
 
 /* Our own text: only the nesting is bounded. */
 static const struct rl_json_limits own_limits = {SIZE_MAX, RL_LUA_JSON_DEPTH, SIZE_MAX};
@@ -21,16 +26,17 @@ static const struct rl_json_limits own_limits = {SIZE_MAX, RL_LUA_JSON_DEPTH, SI
 
 struct rl_transcript *rl_check_transcript(lua_State *L, int arg)
 {
-    return luaL_checkudata(L, arg, TRANSCRIPT);
+    return &((struct object *)rl_core_check(L, arg, TRANSCRIPT))->transcript;
 }
 
 
 static struct rl_transcript *push_transcript(lua_State *L)
 {
-    struct rl_transcript *transcript = lua_newuserdatauv(L, sizeof(*transcript), 0);
-    rl_transcript_init(transcript);
+    struct object *object = lua_newuserdatauv(L, sizeof(*object), 0);
+    *object = (struct object){.class = TRANSCRIPT};
+    rl_transcript_init(&object->transcript);
     luaL_setmetatable(L, TRANSCRIPT);
-    return transcript;
+    return &object->transcript;
 }
 
 
@@ -190,7 +196,7 @@ static int l_append(lua_State *L)
 /* append_each(transcript, list, message | nil) */
 static int append_each(lua_State *L)
 {
-    struct rl_transcript *transcript = lua_touserdata(L, 1);
+    struct rl_transcript *transcript = rl_check_transcript(L, 1);
     lua_Integer count = (lua_Integer)lua_rawlen(L, 2);
     struct rl_buf *text = rl_lua_push_buf(L, RL_LUA_JSON_BYTES);
     if (!lua_isnil(L, 3))
@@ -345,7 +351,7 @@ static int l_index(lua_State *L)
         push_message(L, transcript, lua_tointeger(L, 2));
         return 1;
     }
-    luaL_getmetatable(L, TRANSCRIPT);
+    lua_getmetatable(L, 1);
     lua_pushvalue(L, 2);
     lua_rawget(L, -2);
     return 1;

@@ -7,7 +7,10 @@
 
 #define MOST 9007199254740992.0 /* 2^53: beyond it numbers are not exact */
 
-enum { DEEPEST = 100 }; /* tables in tables; what is beneath is no usage */
+enum {
+    DEEPEST = 100, /* tables in tables; what is beneath is no usage */
+    DETAILS = 2    /* members that such a table mostly has */
+};
 
 
 static bool is_count(lua_State *L, int index)
@@ -17,16 +20,22 @@ static bool is_count(lua_State *L, int index)
 }
 
 
-/* sum[key] = value, and what was there; <key>, value on top of the stack, which stays. */
+/* sum[key] = value, and what was there; <key>, value on top of the stack: the value goes. */
 static void add_number(lua_State *L, int sum)
 {
     lua_pushvalue(L, -2);
-    lua_pushvalue(L, -2);
-    lua_pushvalue(L, -2);
-    if (lua_rawget(L, sum) == LUA_TNUMBER)
+    bool has = lua_rawget(L, sum) == LUA_TNUMBER;
+    bool are_integers = has && lua_isinteger(L, -1) && lua_isinteger(L, -2);
+    if (are_integers && lua_tointeger(L, -2) == 0) {
+        lua_pop(L, 2); /* as most details are */
+        return;
+    }
+    if (has)
         lua_arith(L, LUA_OPADD);
     else
         lua_pop(L, 1);
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
     lua_rawset(L, sum);
 }
 
@@ -39,7 +48,7 @@ static bool push_sum(lua_State *L, int sum)
     if (type != LUA_TNIL)
         return type == LUA_TTABLE;
     lua_pop(L, 1);
-    lua_newtable(L);
+    lua_createtable(L, 0, DETAILS);
     lua_pushvalue(L, -3);
     lua_pushvalue(L, -2);
     lua_rawset(L, sum);
@@ -52,9 +61,12 @@ static void add(lua_State *L, int sum, int used, int depth)
     luaL_checkstack(L, 8, "usage");
     lua_pushnil(L);
     while (lua_next(L, used) != 0) {
-        if (lua_type(L, -1) == LUA_TNUMBER && is_count(L, -1))
+        int type = lua_type(L, -1);
+        if (type == LUA_TNUMBER && is_count(L, -1)) {
             add_number(L, sum);
-        if (lua_type(L, -1) == LUA_TTABLE && depth < DEEPEST) {
+            continue;
+        }
+        if (type == LUA_TTABLE && depth < DEEPEST) {
             if (push_sum(L, sum))
                 add(L, lua_gettop(L), lua_gettop(L) - 1, depth + 1);
             lua_pop(L, 1);

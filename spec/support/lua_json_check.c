@@ -64,6 +64,12 @@ void rl_core_class(lua_State *L, const char *name, const luaL_Reg *methods)
 }
 
 
+void *rl_core_check(lua_State *L, int arg, const char *name)
+{
+    return luaL_checkudata(L, arg, name);
+}
+
+
 int rl_push_err(lua_State *L, const struct rl_err *err)
 {
     lua_pushnil(L);
