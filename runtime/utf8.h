@@ -29,6 +29,18 @@ static inline bool rl_utf8_is_plain(unsigned char byte)
 }
 
 
+/* <tops>: top bits of the bytes of a word. How many bytes stand before the first that has one? */
+static inline int rl_utf8_before(uint64_t tops)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return __builtin_ctzll(tops) / 8;
+#else
+    (void)tops;
+    return 0; /* the bytes are looked at one by one */
+#endif
+}
+
+
 /* The first byte at or after <p> that is a control, a quote, a backslash or not ASCII; <end> when
  * there is none. Eight bytes at a time: subtracting sets the top bit of a byte that is too small;
  * the lowest one set is no mere borrow. */
@@ -39,8 +51,11 @@ static inline const char *rl_utf8_plain_run(const char *p, const char *end)
         uint64_t word;
         memcpy(&word, p, sizeof(word));
         uint64_t quote = word ^ ones * '"', slash = word ^ ones * '\\';
-        if ((((word - ones * 0x20) | (quote - ones) | (slash - ones) | word) & tops) != 0)
-            break; /* one of these eight it is */
+        uint64_t found = ((word - ones * 0x20) | (quote - ones) | (slash - ones) | word) & tops;
+        if (found != 0) {
+            p += rl_utf8_before(found);
+            break;
+        }
         p += 8;
     }
     while (p < end && rl_utf8_is_plain((unsigned char)*p))
