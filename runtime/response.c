@@ -364,29 +364,34 @@ static bool is_mute(const struct rl_response *response, const cJSON *member)
 }
 
 
+static bool adds_text(const struct rl_response *response, const cJSON *item, int64_t *index)
+{
+    *index = own_index(item);
+    for (size_t i = 0; i < response->count; i++)
+        if (response->choices[i]->index == *index)
+            return rl_choice_only_adds_text(response->choices[i], item);
+    return false;
+}
+
+
 /* Would taking <chunk> add to the content of one choice, of this <index>, and change nothing else,
  * now and as often as it comes again with another text? */
 static bool only_adds_text(const struct rl_response *response, const cJSON *chunk, int64_t *index)
 {
-    const cJSON *member, *item = NULL;
-    if (response->root == NULL || response->is_body || rl_reply_is_error(chunk, false))
+    if (response->root == NULL || response->is_body)
         return false;
+    const cJSON *list = rl_json_get(chunk, "choices");
+    const cJSON *item = cJSON_IsArray(list) ? list->child : NULL;
+    if (!cJSON_IsObject(item) || item->next != NULL || !adds_text(response, item, index))
+        return false;
+    const cJSON *member;
     cJSON_ArrayForEach(member, chunk)
     {
         bool is_list = strcmp(member->string, "choices") == 0;
-        if (is_list && item == NULL && cJSON_IsArray(member) && cJSON_GetArraySize(member) == 1)
-            item = member->child;
-        else if (is_list || !is_mute(response, member))
+        if (is_list ? member != list : !is_mute(response, member))
             return false;
     }
-    if (!cJSON_IsObject(item))
-        return false;
-    *index = own_index(item);
-    for (size_t i = 0; i < response->count; i++) {
-        if (response->choices[i]->index == *index)
-            return rl_choice_only_adds_text(response->choices[i], item);
-    }
-    return false;
+    return !rl_reply_is_error(chunk, false);
 }
 
 
