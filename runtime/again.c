@@ -16,12 +16,14 @@ void rl_again_init(struct rl_again *again)
 {
     *again = (struct rl_again){0};
     rl_buf_init(&again->like, LONGEST);
+    rl_buf_init(&again->unescaped, LONGEST_AGAIN);
 }
 
 
 void rl_again_free(struct rl_again *again)
 {
     rl_buf_free(&again->like);
+    rl_buf_free(&again->unescaped);
 }
 
 
@@ -88,12 +90,13 @@ static bool add_hole(struct rl_again *again, struct rl_span chunk, const char *n
 }
 
 
-void rl_again_keep(struct rl_again *again, struct rl_span chunk, int64_t choice)
+void rl_again_keep(struct rl_again *again, struct rl_span chunk, struct rl_again_place place)
 {
+    const char *name = place.call < 0 ? "content" : "arguments";
     rl_again_forget(again);
     again->count = 0;
-    again->choice = choice;
-    if (!add_hole(again, chunk, "content", true) || !add_hole(again, chunk, "obfuscation", false) ||
+    again->place = place;
+    if (!add_hole(again, chunk, name, true) || !add_hole(again, chunk, "obfuscation", false) ||
         rl_buf_add(&again->like, chunk.at, chunk.len) != RL_OK)
         rl_again_forget(again);
 }
@@ -114,6 +117,37 @@ static const char *skip_plain(const char *at, const char *end)
 }
 
 
+/* What a backslash before <c> means; NUL: \u, or nothing. */
+static char meaning(char c)
+{
+    static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
+    const char *found = c != '\0' ? strchr(letters, c) : NULL;
+    return found != NULL ? meanings[found - letters] : '\0';
+}
+
+
+/* The string at <at> up to what cannot stand in one, or is no simple escape. Returns its end. */
+static const char *read_string(struct rl_again *again, const char *at, const char *end,
+                               struct rl_span *text)
+{
+    const char *stop = skip_plain(at, end);
+    *text = (struct rl_span){at, (size_t)(stop - at)};
+    if (stop == end || *stop != '\\')
+        return stop;
+    rl_buf_clear(&again->unescaped);
+    while (end - stop > 1 && *stop == '\\' && meaning(stop[1]) != '\0') {
+        rl_buf_add(&again->unescaped, at, (size_t)(stop - at));
+        rl_buf_addc(&again->unescaped, meaning(stop[1]));
+        at = stop + 2;
+        stop = skip_plain(at, end);
+    }
+    if (rl_buf_add(&again->unescaped, at, (size_t)(stop - at)) != RL_OK)
+        return end; /* which ends no chunk */
+    *text = (struct rl_span){again->unescaped.data, again->unescaped.len};
+    return stop;
+}
+
+
 /* Steps over the bytes that <again> has from <from> to <to>; NULL when there are others. */
 static const char *step_over(const struct rl_again *again, size_t from, size_t to, const char *at,
                              const char *end)
@@ -124,7 +158,7 @@ static const char *step_over(const struct rl_again *again, size_t from, size_t t
 }
 
 
-bool rl_again_matches(const struct rl_again *again, struct rl_span chunk, struct rl_span *text)
+bool rl_again_matches(struct rl_again *again, struct rl_span chunk, struct rl_span *text)
 {
     if (again->like.len == 0 || chunk.len > LONGEST_AGAIN)
         return false;
@@ -134,10 +168,7 @@ bool rl_again_matches(const struct rl_again *again, struct rl_span chunk, struct
         at = step_over(again, done, again->holes[i].at, at, end);
         if (at == NULL)
             return false;
-        const char *stop = skip_plain(at, end);
-        if (again->holes[i].is_text)
-            *text = (struct rl_span){at, (size_t)(stop - at)};
-        at = stop;
+        at = again->holes[i].is_text ? read_string(again, at, end, text) : skip_plain(at, end);
         done = again->holes[i].at + again->holes[i].len;
     }
     return step_over(again, done, again->like.len, at, end) == end;

@@ -1,10 +1,10 @@
 /* again.h -- walk 7: a chunk that repeats the one before it, but for its text.
  *
- * A streamed answer is thousands of chunks that differ in `delta.content` alone, and in the padding
- * called `obfuscation`. Where taking a chunk adds text and changes nothing else (response.h decides
- * that on its tree), the next one needs no tree if it has the same bytes around the same strings:
- * only the text is new. Strings with escapes or invalid UTF-8, and all that differs, go the long
- * way.
+ * A streamed answer is thousands of chunks that differ in `delta.content` alone, or in the
+ * `arguments` of one call, and in the padding called `obfuscation`. Where taking a chunk adds text
+ * and changes nothing else (response.h decides that on its tree), the next one needs no tree if it
+ * has the same bytes around the same strings: only the text is new. Strings with \u or invalid
+ * UTF-8, and all that differs, go the long way.
  */
 #ifndef RL_AGAIN_H
 #define RL_AGAIN_H
@@ -16,14 +16,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Where the text of a chunk goes. */
+struct rl_again_place {
+    int64_t choice;
+    int call; /* whose arguments it adds to, by its number among the choice's calls; -1: content */
+};
+
 struct rl_again {
-    struct rl_buf like; /* the chunk that may be repeated; empty: none */
+    struct rl_buf like;      /* the chunk that may be repeated; empty: none */
+    struct rl_buf unescaped; /* the text of one that had escapes */
     struct {
         size_t at, len; /* of a string in there that may differ, quotes not counted */
         bool is_text;
     } holes[2]; /* in the order in which they stand */
     size_t count;
-    int64_t choice; /* that the text belongs to */
+    struct rl_again_place place;
 };
 
 /* Prepares caller's storage. Allocates nothing. */
@@ -34,12 +41,12 @@ void rl_again_free(struct rl_again *again);
 void rl_again_forget(struct rl_again *again);
 
 /* From now on what is like <chunk> repeats it. <chunk> is a valid JSON object, and of its members
- * called `content` only the text of <choice> is a string. A chunk that is too long, or oddly
- * written, is forgotten. */
-void rl_again_keep(struct rl_again *again, struct rl_span chunk, int64_t choice);
+ * called `content`, or `arguments`, only the one that has the text for <place> is a string. A chunk
+ * that is too long, or oddly written, is forgotten. */
+void rl_again_keep(struct rl_again *again, struct rl_span chunk, struct rl_again_place place);
 
-/* Does <chunk> repeat the one that was kept? Then <text> is its text: plain bytes, which are
- * carried text (json.h) as they stand. */
-bool rl_again_matches(const struct rl_again *again, struct rl_span chunk, struct rl_span *text);
+/* Does <chunk> repeat the one that was kept? Then <text> is its text, carried (json.h); it stands
+ * until the next question. */
+bool rl_again_matches(struct rl_again *again, struct rl_span chunk, struct rl_span *text);
 
 #endif

@@ -342,6 +342,58 @@ static int take_piece(struct rl_call *call, const struct piece *piece, struct rl
 }
 
 
+/* Is every member but <names> absent, or null? */
+static bool has_only(const cJSON *object, const char *const *names)
+{
+    const cJSON *member;
+    cJSON_ArrayForEach(member, object)
+    {
+        if (!cJSON_IsNull(member) && !is_one_of(member->string, names))
+            return false;
+    }
+    return true;
+}
+
+
+/* A text that a call has already, or an empty one. */
+static bool is_known(const cJSON *object, const char *name, const cJSON *text)
+{
+    const cJSON *item = rl_json_get(object, name);
+    const char *said = rl_json_text(item);
+    return item == NULL || cJSON_IsNull(item) ||
+           (said != NULL && (said[0] == '\0' || strcmp(said, rl_text_of(text)) == 0));
+}
+
+
+int rl_calls_only_add_arguments(struct rl_calls *calls, const cJSON *list)
+{
+    static const char *const outer[] = {"index", "id", "type", "function", NULL};
+    static const char *const inner[] = {"arguments", NULL};
+    const cJSON *element = cJSON_IsArray(list) ? list->child : NULL;
+    if (!cJSON_IsObject(element) || element->next != NULL || !has_only(element, outer))
+        return -1;
+    const cJSON *function = rl_json_get(element, "function");
+    const cJSON *index = rl_json_get(element, "index");
+    if (!cJSON_IsObject(function) || !has_only(function, inner) || !cJSON_IsNumber(index))
+        return -1;
+    int64_t number;
+    struct rl_call *call = rl_calls_index(index, &number) ? with_index(calls, number) : NULL;
+    bool adds = call != NULL && cJSON_GetArraySize(function) == 1 &&
+                rl_json_text(function->child) != NULL && cJSON_GetArraySize(element) <= 4 &&
+                is_known(element, "id", call->id) && is_known(element, "type", call->type);
+    return adds ? (int)(call - calls->items) : -1;
+}
+
+
+int rl_calls_add_arguments(struct rl_calls *calls, int number, struct rl_span carried,
+                           struct rl_room *room)
+{
+    if (carried.len == 0)
+        return RL_OK;
+    return rl_arguments_append(&calls->items[number].arguments, carried.at, carried.len, room);
+}
+
+
 int rl_calls_take(struct rl_calls *calls, cJSON *element, bool is_whole, struct rl_room *room)
 {
     if (!cJSON_IsObject(element))

@@ -57,6 +57,14 @@ int rl_calls_push(struct rl_calls *calls, const struct rl_call *call);
  * RL_ENOMEM or RL_ETOOBIG. */
 int rl_calls_take(struct rl_calls *calls, cJSON *element, bool is_whole, struct rl_room *room);
 
+/* Would taking <list>, the value of `tool_calls`, add to the arguments of one call and change
+ * nothing else, now and as often as it comes again with other arguments? Its number, or -1. */
+int rl_calls_only_add_arguments(struct rl_calls *calls, const cJSON *list);
+
+/* Adds to the arguments of that call what such a list would: carried text. Returns as above. */
+int rl_calls_add_arguments(struct rl_calls *calls, int number, struct rl_span carried,
+                           struct rl_room *room);
+
 /* The end: drops empty calls, sorts, tidies the arguments, gives every call an id. Returns as
  * above. */
 int rl_calls_finish(struct rl_calls *calls, struct rl_ids *ids, struct rl_room *room);

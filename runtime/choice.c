@@ -145,16 +145,20 @@ int rl_choice_take(struct rl_choice *choice, cJSON *item, bool is_body, struct r
 }
 
 
-bool rl_choice_only_adds_text(const struct rl_choice *choice, const cJSON *item)
+bool rl_choice_only_adds_text(struct rl_choice *choice, const cJSON *item,
+                              struct rl_again_place *place)
 {
     const cJSON *member;
     int deltas = 0;
+    place->choice = choice->index;
     if (choice->finish_reason != NULL || choice->is_whole)
         return false;
     cJSON_ArrayForEach(member, item)
     {
         if (strcmp(member->string, "delta") == 0)
-            deltas += cJSON_IsObject(member) && rl_delta_only_adds_text(choice, member) ? 1 : 2;
+            deltas +=
+                cJSON_IsObject(member) && rl_delta_only_adds_text(choice, member, &place->call) ? 1
+                                                                                                : 2;
         else if (!cJSON_IsNull(member) &&
                  (strcmp(member->string, "index") != 0 || !cJSON_IsNumber(member)))
             return false;

@@ -7,6 +7,7 @@
 #ifndef RL_CHOICE_H
 #define RL_CHOICE_H
 
+#include "again.h"
 #include "arguments.h"
 #include "base64.h"
 #include "buf.h"
@@ -69,19 +70,22 @@ void rl_choice_free(struct rl_choice *choice);
  * `message` counts and an element may continue this choice. */
 int rl_choice_take(struct rl_choice *choice, cJSON *item, bool is_body, struct rl_gather *gather);
 
-/* Would rl_choice_take of this element add to the content and change nothing else, now and as often
- * as it comes again with another text? */
-bool rl_choice_only_adds_text(const struct rl_choice *choice, const cJSON *item);
+/* Would rl_choice_take of this element add to one text and change nothing else, now and as often as
+ * it comes again with another one? <place> says to which. */
+bool rl_choice_only_adds_text(struct rl_choice *choice, const cJSON *item,
+                              struct rl_again_place *place);
 
 /* Takes a delta, or with <is_whole> a message (delta.c). */
 int rl_delta_take(struct rl_choice *choice, cJSON *delta, bool is_whole, struct rl_gather *gather);
 
-/* Adds to the content what a delta with nothing else would: carried text. */
-int rl_delta_add_text(struct rl_choice *choice, const char *carried, size_t len,
+/* Adds what a delta with nothing else would: carried text, to the content or the arguments of a
+ * call. */
+int rl_delta_add_text(struct rl_choice *choice, int call, struct rl_span carried,
                       struct rl_gather *gather);
 
-/* Would rl_delta_take of this delta add to the content and change nothing else? */
-bool rl_delta_only_adds_text(const struct rl_choice *choice, const cJSON *delta);
+/* Would rl_delta_take of this delta add to one of these and change nothing else? <call> as in
+ * rl_again_place. */
+bool rl_delta_only_adds_text(struct rl_choice *choice, const cJSON *delta, int *call);
 
 /* The text that counts as the reasoning of this choice, or NULL. */
 const cJSON *rl_delta_reasoning(const struct rl_choice *choice);

@@ -124,10 +124,12 @@ static int add_content(struct rl_choice *choice, const char *carried, size_t len
 }
 
 
-int rl_delta_add_text(struct rl_choice *choice, const char *carried, size_t len,
+int rl_delta_add_text(struct rl_choice *choice, int call, struct rl_span carried,
                       struct rl_gather *gather)
 {
-    int rc = add_content(choice, carried, len, gather);
+    if (call >= 0)
+        return rl_calls_add_arguments(&choice->calls, call, carried, &gather->room);
+    int rc = add_content(choice, carried.at, carried.len, gather);
     return rc != RL_OK ? rc : tell_all(choice, false, gather);
 }
 
@@ -429,18 +431,25 @@ int rl_delta_take(struct rl_choice *choice, cJSON *delta, bool is_whole, struct 
 }
 
 
-bool rl_delta_only_adds_text(const struct rl_choice *choice, const cJSON *delta)
+bool rl_delta_only_adds_text(struct rl_choice *choice, const cJSON *delta, int *call)
 {
-    const cJSON *member;
-    int texts = 0;
+    cJSON *member, *content = NULL, *calls = NULL;
     cJSON_ArrayForEach(member, delta)
     {
         const char *text = rl_json_text(member);
-        if (strcmp(member->string, "content") == 0)
-            texts += text != NULL ? 1 : 2; /* one of two counts, whatever they are */
+        bool is_content = strcmp(member->string, "content") == 0;
+        if ((is_content && content != NULL) || strcmp(member->string, "arguments") == 0)
+            return false; /* one of two counts, whatever they are */
+        if (is_content)
+            content = member;
+        else if (calls == NULL && strcmp(member->string, "tool_calls") == 0 &&
+                 cJSON_IsArray(member))
+            calls = member;
         else if (!cJSON_IsNull(member) && (text == NULL || strcmp(member->string, "role") != 0 ||
                                            strcmp(text, rl_text_of(choice->role)) != 0))
             return false;
     }
-    return texts == 1;
+    *call = calls != NULL ? rl_calls_only_add_arguments(&choice->calls, calls) : -1;
+    return calls != NULL ? *call >= 0 && (content == NULL || cJSON_IsNull(content))
+                         : rl_json_text(content) != NULL;
 }

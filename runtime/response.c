@@ -356,7 +356,8 @@ static bool is_mute(const struct rl_response *response, const cJSON *member)
     const char *name = member->string;
     if (cJSON_IsNull(member))
         return true;
-    if (cJSON_IsObject(member) || cJSON_IsArray(member) || strcmp(name, "content") == 0)
+    if (cJSON_IsObject(member) || cJSON_IsArray(member) || strcmp(name, "content") == 0 ||
+        strcmp(name, "arguments") == 0)
         return false;
     if (is_apart(name))
         return name[0] == 'o'; /* an object's type, padding */
@@ -364,25 +365,27 @@ static bool is_mute(const struct rl_response *response, const cJSON *member)
 }
 
 
-static bool adds_text(const struct rl_response *response, const cJSON *item, int64_t *index)
+static bool adds_text(const struct rl_response *response, const cJSON *item,
+                      struct rl_again_place *place)
 {
-    *index = own_index(item);
+    int64_t index = own_index(item);
     for (size_t i = 0; i < response->count; i++)
-        if (response->choices[i]->index == *index)
-            return rl_choice_only_adds_text(response->choices[i], item);
+        if (response->choices[i]->index == index)
+            return rl_choice_only_adds_text(response->choices[i], item, place);
     return false;
 }
 
 
-/* Would taking <chunk> add to the content of one choice, of this <index>, and change nothing else,
- * now and as often as it comes again with another text? */
-static bool only_adds_text(const struct rl_response *response, const cJSON *chunk, int64_t *index)
+/* Would taking <chunk> add to one text of one choice and change nothing else, now and as often as
+ * it comes again with another one? */
+static bool only_adds_text(const struct rl_response *response, const cJSON *chunk,
+                           struct rl_again_place *place)
 {
     if (response->root == NULL || response->is_body)
         return false;
     const cJSON *list = rl_json_get(chunk, "choices");
     const cJSON *item = cJSON_IsArray(list) ? list->child : NULL;
-    if (!cJSON_IsObject(item) || item->next != NULL || !adds_text(response, item, index))
+    if (!cJSON_IsObject(item) || item->next != NULL || !adds_text(response, item, place))
         return false;
     const cJSON *member;
     cJSON_ArrayForEach(member, chunk)
@@ -397,10 +400,10 @@ static bool only_adds_text(const struct rl_response *response, const cJSON *chun
 
 void rl_response_expect(struct rl_response *response, const cJSON *chunk, struct rl_span data)
 {
-    int64_t index;
+    struct rl_again_place place;
     bool is_watched = response->gather.on_chunk != NULL; /* whoever wants chunks gets trees */
-    if (!is_watched && cJSON_IsObject(chunk) && only_adds_text(response, chunk, &index))
-        rl_again_keep(&response->again, data, index);
+    if (!is_watched && cJSON_IsObject(chunk) && only_adds_text(response, chunk, &place))
+        rl_again_keep(&response->again, data, place);
     else
         rl_again_forget(&response->again);
 }
@@ -412,9 +415,9 @@ bool rl_response_repeats(struct rl_response *response, struct rl_span data, int 
     struct rl_span text;
     if (!rl_again_matches(&response->again, data, &text))
         return false;
-    *rc = find_choice(response, response->again.choice, &choice);
+    *rc = find_choice(response, response->again.place.choice, &choice);
     if (*rc == RL_OK)
-        *rc = rl_delta_add_text(choice, text.at, text.len, &response->gather);
+        *rc = rl_delta_add_text(choice, response->again.place.call, text, &response->gather);
     return true;
 }
 

@@ -208,6 +208,82 @@ describe("chunks that repeat the one before them", function()
 end)
 
 
+describe("chunks that add to the arguments of a call", function()
+  local CALL <const> = event('{"id":"c","choices":[{"index":0,"delta":{"content":null,"tool_calls":[{"index":0,"id":"call_1",'
+    .. '"type":"function","function":{"name":"f","arguments":""}}]}}]}')
+  local ANOTHER <const> = CALL:gsub('"index":0,"id":"call_1"', '"index":1,"id":"call_2"')
+  local END <const> = event '{"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}' .. event "[DONE]"
+
+  local function piece(text, number, more)
+    return event(('{"id":"c","choices":[{"index":0,"delta":{"tool_calls":[{"index":%d%s,"function":{"arguments":"%s"}}]},'
+      .. '"finish_reason":null}],"obfuscation":"%s"}'):format(number or 0, more or "", text, ("x"):rep(#text % 3)))
+  end
+
+  --- The arguments of the calls.
+  local function arguments_of(...)
+    local found, completion = {}, both(table.concat { CALL, ANOTHER, ... } .. END).completion
+    for i, call in ipairs(completion.choices[1].message.tool_calls) do found[i] = call["function"].arguments end
+    return found
+  end
+
+  it("are told apart by the call's index", async(function()
+    assert.same({ '{"a":12}', '{"b":"3 4"}' }, arguments_of(piece '{\\"a\\":', piece "1", piece "2", piece "}",
+      piece('{\\"b\\":', 1), piece('\\"3', 1), piece(" 4", 1), piece('\\"}', 1)))
+  end))
+
+  it("may hold any text", async(function()
+    assert.same({ '{"a":"\\"\\n\tü😀/"}', "{}" }, arguments_of(piece '{\\"a\\":\\"', piece "\\\\\\\"", piece "\\\\n",
+      piece "\\t", piece "ü😀", piece "\\/", piece '\\"}', piece "", piece("{}", 1)))
+    assert.same({ '{"a":"A\u{FFFD}😀"}', "{}" }, arguments_of(piece '{\\"a\\":\\"', piece "\\u0041", piece "\xFF",
+      piece "\\ud83d\\ude00", piece '\\"}', piece("{}", 1)))
+  end))
+
+  it("may name the call once more", async(function()
+    for _, more in ipairs { ',"id":"call_1"', ',"id":""', ',"id":null,"type":null', ',"type":"function"', ',"type":"custom"',
+      ',"id":"call_2"', ',"id":"call_3"', ',"custom":{}', ',"odd":1', ',"arguments":null', ',"index":1' } do
+      both(CALL .. ANOTHER .. piece("[1", 0, more) .. piece(",2", 0, more) .. piece(",3", 0, more) .. piece("]", 0, more) .. END)
+    end
+  end))
+
+  it("are told from those that say more", async(function()
+    for _, form in ipairs {
+      '{"choices":[{"index":0,"delta":{"content":"a","tool_calls":[{"index":0,"function":{"arguments":"%s"}}]}}]}',
+      '{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"%s"}}],"content":null}}]}',
+      '{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"%s","name":"g"}}]}}]}',
+      '{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"name":null,"arguments":"%s"}}]}}]}',
+      '{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"%s","arguments":"9"}}]}}]}',
+      '{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"%s"}},{"index":1}]}}]}',
+      '{"choices":[{"index":0,"delta":{"tool_calls":[{"index":"0","function":{"arguments":"%s"}}]}}]}',
+      '{"choices":[{"index":0,"delta":{"tool_calls":[{"function":{"arguments":"%s"}}]}}]}',
+      '{"choices":[{"index":0,"delta":{"tool_calls":[{"index":7,"function":{"arguments":"%s"}}]}}]}',
+      '{"choices":[{"index":0,"delta":{"tool_calls":{"index":0,"function":{"arguments":"%s"}}}}]}',
+      '{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"arguments":"%s"}]}}]}',
+      '{"choices":[{"index":0,"delta":{"function_call":{"arguments":"%s"}}}]}',
+      '{"arguments":"1","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"%s"}}]}}]}',
+      '{"arguments":null,"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"%s"}}]}}]}',
+      '{"choices":[{"arguments":null,"index":0,"delta":{"arguments":null,"tool_calls":[{"index":0,"function":{"arguments":"%s"}}]}}]}',
+      '{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"%s"}}]},"finish_reason":"tool_calls"}]}',
+    } do
+      local events = { CALL }
+      for _, text in ipairs { "[1", ",2", ",3", "", "]" } do events[#events + 1] = event((form:gsub("%%s", text))) end
+      both(table.concat(events) .. END)
+    end
+  end))
+
+  it("end where too much is kept", async(function()
+    local events = { CALL }
+    for i = 2, 200 do events[i] = piece(("x"):rep(1000)) end
+    for _, want in ipairs { "deltas", "chunks" } do
+      local handle <close> = core.chat { canned = { body = table.concat(events) }, max_bytes = 50000, stream = true,
+        want = want }
+      local completion, _, failed = handle:finish()
+      assert.is_nil(completion)
+      assert.equal("bad_chunk", failed.kind)
+    end
+  end))
+end)
+
+
 describe("recorded streams", function()
   for _, fixture in ipairs(wire.fixtures()) do
     it("come out of both ways alike: " .. fixture.name, async(function()
@@ -239,7 +315,25 @@ describe("random streams", function()
     return table.concat(made, ",")
   end
 
+  local ARGUMENTS <const> = { "1", "{", "}", '\\"', "\\\\", "\\n", "", "ü", "\\u0041", "\xFF", "[2]" }
+
+  --- Of a call, mostly one that is there already.
+  local function call_chunk()
+    local inner = members({ ('"arguments":"%s"'):format(one_of(ARGUMENTS)) }, { member("name", { "null", '""', '"f"', '"g"' }) })
+    local element = members({ ('"index":%d'):format(random(6) == 1 and 1 or 0), ('"function":{%s}'):format(inner) }, {
+      member("id", { "null", '""', '"call_1"', '"call_2"' }), member("type", { "null", '"function"', '"custom"' }),
+      member("odd", { "1", "null" }), member("arguments", { "null" }),
+    })
+    local delta = members({ ('"tool_calls":[{%s}]'):format(element) }, {
+      member("content", { "null", '"c"', '""' }), member("role", { '"assistant"', "null" }),
+    })
+    return event(("{%s}"):format(members({ ('"choices":[{"index":0,"delta":{%s}}]'):format(delta) }, {
+      member("obfuscation", { '"abc"', '"de"' }), member("id", { '"c"' }), member("arguments", { "null", '"1"' }),
+    })))
+  end
+
   local function chunk()
+    if random(3) == 1 then return call_chunk() end
     local content = ('"content":"%s"'):format(one_of(TEXTS))
     local delta = members({ content }, {
       member("role", { '"assistant"', "null", '""' }), member("refusal", { "null", '"no"' }),
@@ -267,6 +361,7 @@ describe("random streams", function()
         for _ = 1, random(4) do
           events[#events + 1] = one
           one = one:gsub('"content":"[^"\\]*"', ('"content":"%s"'):format(one_of(TEXTS)):gsub("%%", "%%%%"), 1)
+          one = one:gsub('"arguments":"[^"\\]*"', ('"arguments":"%s"'):format(one_of(ARGUMENTS)):gsub("%%", "%%%%"), 1)
         end
       end
       both(table.concat(events) .. LAST, { n = 2 })
