@@ -6,6 +6,7 @@
  * continuations, and when nobody wants to see tokens none are made.
  */
 #include "chat.h"
+#include "lua_canned.h"
 #include "lua_chat_body.h"
 #include "lua_chat_plan.h"
 #include "lua_core.h"
@@ -40,41 +41,6 @@ static void on_change(void *owner)
         rl_op_complete(&handle->part);
     if (handle->chat.ended)
         rl_op_complete(&handle->ended);
-}
-
-
-/* ------------------------------------------------------------------ canned responses */
-
-static const size_t *read_cuts(lua_State *L, size_t *count)
-{
-    luaL_checktype(L, -1, LUA_TTABLE);
-    *count = (size_t)lua_rawlen(L, -1);
-    size_t *cuts = lua_newuserdatauv(L, (*count + 1) * sizeof(*cuts), 0);
-    for (size_t i = 0; i < *count; i++) {
-        lua_rawgeti(L, -2, (lua_Integer)i + 1);
-        lua_Integer cut = luaL_checkinteger(L, -1);
-        cuts[i] = cut > 0 ? (size_t)cut : 0;
-        lua_pop(L, 1);
-    }
-    return cuts;
-}
-
-
-/* Reads the response on top of the stack; leaves what keeps it alive above it.
- */
-static void read_canned(lua_State *L, struct rl_canned_response *response)
-{
-    luaL_checktype(L, -1, LUA_TTABLE);
-    luaL_checkstack(L, 8, "a scripted response");
-    int table = lua_gettop(L);
-    lua_getfield(L, table, "status");
-    response->status = (int)luaL_optinteger(L, -1, 200);
-    lua_getfield(L, table, "body");
-    response->body = luaL_optlstring(L, -1, "", &response->body_len);
-    if (lua_getfield(L, table, "headers") != LUA_TNIL)
-        response->headers = rl_lua_header_lines(L, -1, &response->header_count);
-    if (lua_getfield(L, table, "cuts") != LUA_TNIL)
-        response->cuts = read_cuts(L, &response->cut_count);
 }
 
 
@@ -127,7 +93,7 @@ static void start_canned(lua_State *L, struct handle *handle, const struct rl_ch
     struct rl_canned_response response = {0};
     struct rl_err err;
     lua_pushvalue(L, CANNED);
-    read_canned(L, &response);
+    rl_lua_read_canned(L, &response);
     uv_loop_t *loop = rl_lua_http_loop(L);
     if (rl_chat_start_canned(&handle->chat, loop, request, &response, &err) != RL_OK)
         luaL_error(L, "%s", err.message);

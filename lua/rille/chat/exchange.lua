@@ -121,8 +121,7 @@ local function fall_back(self, problem)
 end
 
 
---- An attempt has ended. → an event for the consumer, or nil when the exchange is over or already
---- goes on
+--- An attempt has ended. → an event for the consumer, or nil when the exchange is over or already goes on
 local function settle(self)
   local transfer = self._transfer
   local turn = self._turn
@@ -201,8 +200,8 @@ end
 
 --- The next part of the reply; nil at the end (then call `finish`).
 ---
---- "retry" comes with {attempt, delay (seconds until then), failure, reset = true when what was
---- handed out is void}; "fallback" with {provider, model, failure}.
+--- "retry" comes with {attempt, delay (seconds until then), failure, reset = true when what was handed out is void};
+--- "fallback" with {provider, model, failure}.
 ---@async
 ---@return "text"|"reasoning"|"refusal"|"chunk"|"retry"|"fallback"|nil kind
 ---@return any delta
@@ -228,8 +227,7 @@ end
 --- Waits for the end.
 ---@async
 ---@return table? completion       exactly what the server sent, put together; or the turn that got it
----@return rille.Failure|table     the info {provider, model, attempts, seconds, status, headers,
----                                request_id, effective, reasoning, …}, or the failure
+---@return rille.Failure|table     the info {provider, model, attempts, seconds, status, headers, …}, or the failure
 ---@return table? info             beside a failure
 function Exchange:finish()
   while not self._info do self:next() end
