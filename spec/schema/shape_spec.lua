@@ -63,7 +63,8 @@ describe("rille.schema.shape", function()
     assert.is_false(core.fits({ a = "\xff" }, assert(shape_of { { "a", "string" } })))
     assert.is_false(core.fits({ ["\xff"] = "a" }, assert(shape_of { type = "object", properties = { a = { type = "string" } } })))
     assert.equal(4, taken({ { "v", "any", optional = true }, { "d", "string", default = "x" } },
-      { '{"d":"a"}', '{"d":"\\ud800","v":{"\\ud800":1}}', '{"d":"a","v":{"b":[1,2.5,"\\u0000",true,[]]}}', '{"d":"a","v":9007199254740993}' }))
+      { '{"d":"a"}', '{"d":"\\ud800","v":{"\\ud800":1}}', '{"d":"a","v":{"b":[1,2.5,"\\u0000",true,[]]}}',
+        '{"d":"a","v":9007199254740993}' }))
   end)
 
   it("has none for a schema that says more than that", function()
