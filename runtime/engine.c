@@ -359,6 +359,7 @@ struct rl_engine *rl_engine_open(lua_State *L, uv_loop_t *loop)
     lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
     engine->main = lua_tothread(L, -1);
     lua_pop(L, 1);
+    rl_task_open(L, engine);
     open_loop(L, engine, loop);
     engine->closed = false;
     return engine;

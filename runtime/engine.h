@@ -57,6 +57,7 @@ struct slot {
 
 struct rl_engine {
     lua_State *main;
+    const void *task_class; /* the metatable of tasks, to know it by */
     uv_loop_t *loop;
     uv_loop_t own_loop;
     bool owns_loop;
@@ -95,6 +96,9 @@ void rl_engine_hurry(struct rl_engine *engine);
 /* engine.c: puts a task at the end of the ready queue; takes one out of it, wherever it stands. */
 void rl_engine_queue(struct rl_task *task);
 void rl_engine_unqueue(struct rl_task *task);
+
+/* task.c: makes what all tasks share. */
+void rl_task_open(lua_State *L, struct rl_engine *engine);
 
 /* task.c: resumes a task that is out of the queue, until it parks or ends. */
 void rl_task_resume(lua_State *L, struct rl_task *task);

@@ -260,10 +260,13 @@ static void push_frozen(lua_State *L, int index)
 }
 
 
-/* Is the string on top of the stack the id of no other call? ids[id] = true */
+/* Is the string on top of the stack the id of no other call? ids[id] = true; no table: it is alone
+ */
 static bool is_own(lua_State *L, int ids)
 {
     int id = lua_gettop(L);
+    if (lua_isnil(L, ids))
+        return true;
     lua_pushvalue(L, id);
     bool is = lua_rawget(L, ids) == LUA_TNIL;
     lua_pushvalue(L, id);
@@ -314,7 +317,10 @@ static int l_read_calls(lua_State *L)
     if (count == 0 || count > MOST_CALLS)
         return 0;
     lua_createtable(L, (int)count, 0);
-    lua_newtable(L);
+    if (count > 1)
+        lua_newtable(L);
+    else
+        lua_pushnil(L);
     luaL_checkstack(L, 20, "calls");
     for (lua_Integer i = 1; i <= (lua_Integer)count; i++) {
         lua_rawgeti(L, LIST, i);

@@ -23,15 +23,43 @@ int64_t rl_opt_ms(lua_State *L, int index)
 }
 
 
+static void check_callable(lua_State *L, int index)
+{
+    if (lua_isfunction(L, index))
+        return;
+    luaL_argcheck(L, luaL_getmetafield(L, index, "__call") != LUA_TNIL, index,
+                  "a function expected");
+    lua_pop(L, 1);
+}
+
+
 /* task = core.spawn(fn, ...) */
 static int l_spawn(lua_State *L)
 {
-    int nargs = lua_gettop(L) - 1;
-    if (!lua_isfunction(L, 1)) {
-        luaL_argcheck(L, luaL_getmetafield(L, 1, "__call") != LUA_TNIL, 1, "a function expected");
-        lua_pop(L, 1);
-    }
-    rl_task_spawn(L, rl_engine_of(L), nargs);
+    check_callable(L, 1);
+    rl_task_spawn(L, rl_engine_of(L), lua_gettop(L) - 1);
+    return 1;
+}
+
+
+/* uv_hrtime in as many seconds as stand at <index>; 0: never */
+static uint64_t deadline_at(lua_State *L, int index)
+{
+    int64_t ms = rl_opt_ms(L, index);
+    return ms < 0 ? 0 : uv_hrtime() + (uint64_t)ms * 1000000u;
+}
+
+
+/* task = core.spawn_for(errand, seconds, failure, fn, ...) */
+static int l_spawn_for(lua_State *L)
+{
+    enum { ERRAND = 1, SECONDS, FAILURE, FN };
+    uint64_t deadline_ns = deadline_at(L, SECONDS);
+    luaL_checktype(L, FAILURE, LUA_TTABLE);
+    check_callable(L, FN);
+    struct rl_task *task = rl_task_spawn(L, rl_engine_of(L), lua_gettop(L) - FN);
+    rl_task_set_errand(L, task, ERRAND);
+    rl_task_set_deadline(L, task, deadline_ns, FAILURE);
     return 1;
 }
 
@@ -209,9 +237,8 @@ static int l_cancel(lua_State *L)
 static int l_deadline(lua_State *L)
 {
     struct rl_task *task = rl_task_check(L, 1);
-    int64_t ms = rl_opt_ms(L, 2);
+    uint64_t deadline_ns = deadline_at(L, 2);
     luaL_checktype(L, 3, LUA_TTABLE);
-    uint64_t deadline_ns = ms < 0 ? 0 : uv_hrtime() + (uint64_t)ms * 1000000u;
     lua_pushboolean(L, rl_task_set_deadline(L, task, deadline_ns, 3));
     return 1;
 }
@@ -238,16 +265,6 @@ static int l_is_cancelled(lua_State *L)
 {
     lua_pushboolean(L, rl_task_is_cancelled(rl_task_check(L, 1)));
     return 1;
-}
-
-
-/* task:set_errand(value) */
-static int l_set_errand(lua_State *L)
-{
-    struct rl_task *task = rl_task_check(L, 1);
-    luaL_checkany(L, 2);
-    rl_task_set_errand(L, task, 2);
-    return 0;
 }
 
 
@@ -370,15 +387,18 @@ static int l_wait(lua_State *L)
 
 
 static const luaL_Reg functions[] = {
-    {"spawn", l_spawn}, {"running", l_running}, {"sleep", l_sleep},         {"now", l_now},
-    {"run", l_run},     {"op", l_op},           {"childless", l_childless}, {NULL, NULL},
+    {"spawn", l_spawn},     {"spawn_for", l_spawn_for},
+    {"running", l_running}, {"sleep", l_sleep},
+    {"now", l_now},         {"run", l_run},
+    {"op", l_op},           {"childless", l_childless},
+    {NULL, NULL},
 };
 
 static const luaL_Reg task_methods[] = {
-    {"join", l_join},           {"outcome", l_outcome},       {"returned", l_returned},
-    {"has_begun", l_has_begun}, {"cancel", l_cancel},         {"is_cancelled", l_is_cancelled},
-    {"deadline", l_deadline},   {"set_errand", l_set_errand}, {"errand", l_errand},
-    {"parent", l_parent},       {"status", l_status},         {NULL, NULL},
+    {"join", l_join},           {"outcome", l_outcome}, {"returned", l_returned},
+    {"has_begun", l_has_begun}, {"cancel", l_cancel},   {"is_cancelled", l_is_cancelled},
+    {"deadline", l_deadline},   {"errand", l_errand},   {"parent", l_parent},
+    {"status", l_status},       {NULL, NULL},
 };
 
 static const luaL_Reg op_methods[] = {

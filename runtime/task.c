@@ -61,6 +61,7 @@ static void close_timer(struct rl_task *task)
 static void end_task(struct rl_task *task, enum rl_task_state state)
 {
     task->state = state;
+    task->has_errand = false;
     task->engine->tasks--;
     for (struct rl_task *child = task->children; child != NULL; child = task->children) {
         leave_parent(child);
@@ -216,15 +217,37 @@ static int k_body(lua_State *L, int status, lua_KContext ctx)
 }
 
 
+/* The keys of what all tasks share: registry[&shared[n]]. */
+enum { BODY, HANDLER, CLASS, SHARED };
+static const char shared[SHARED];
+
+
 /* fn, ... -> what fn returns. Protected here, so that what is to be closed after an error may wait,
  * too. */
 static int l_body(lua_State *L)
 {
     int nargs = lua_gettop(L) - 1;
-    lua_pushlightuserdata(L, rl_engine_of(L));
-    lua_pushcclosure(L, l_keep_traceback, 1);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &shared[HANDLER]);
     lua_insert(L, 1);
     return k_body(L, lua_pcallk(L, nargs, LUA_MULTRET, 1, 0, k_body), 0);
+}
+
+
+static void share(lua_State *L, struct rl_engine *engine, int key, lua_CFunction function)
+{
+    lua_pushlightuserdata(L, engine);
+    lua_pushcclosure(L, function, 1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &shared[key]);
+}
+
+
+void rl_task_open(lua_State *L, struct rl_engine *engine)
+{
+    share(L, engine, BODY, l_body);
+    share(L, engine, HANDLER, l_keep_traceback);
+    luaL_getmetatable(L, "rille.Task");
+    engine->task_class = lua_topointer(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &shared[CLASS]);
 }
 
 
@@ -236,12 +259,12 @@ static struct rl_task *make_task(lua_State *L, struct rl_engine *engine, int nar
 {
     struct rl_task **box = lua_newuserdatauv(L, sizeof(*box), RL_USERVALUES);
     *box = NULL;
-    luaL_setmetatable(L, "rille.Task");
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &shared[CLASS]);
+    lua_setmetatable(L, -2);
     lua_insert(L, -nargs - 2);
     lua_State *thread = lua_newthread(L);
     lua_setiuservalue(L, -nargs - 3, RL_THREAD);
-    lua_pushlightuserdata(L, engine);
-    lua_pushcclosure(L, l_body, 1);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &shared[BODY]);
     lua_insert(L, -nargs - 2);
     if (!lua_checkstack(thread,
                         nargs + 2)) /* nothing may be raised in <thread>: nobody protects it */
@@ -276,9 +299,23 @@ struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine, int nargs)
 }
 
 
+/* luaL_checkudata would look the class up by its name each time. */
+static bool is_task(lua_State *L, int index)
+{
+    const struct rl_engine *engine = rl_engine_of(L);
+    if (engine == NULL || !lua_getmetatable(L, index))
+        return false;
+    bool is = lua_topointer(L, -1) == engine->task_class;
+    lua_pop(L, 1);
+    return is && lua_type(L, index) == LUA_TUSERDATA;
+}
+
+
 struct rl_task *rl_task_check(lua_State *L, int index)
 {
-    struct rl_task *task = *(struct rl_task **)luaL_checkudata(L, index, "rille.Task");
+    if (!is_task(L, index))
+        luaL_checkudata(L, index, "rille.Task"); /* raises */
+    struct rl_task *task = *(struct rl_task **)lua_touserdata(L, index);
     if (task == NULL) /* a finalizer holds it, and its own has run */
         luaL_error(L, "the runtime is being closed");
     return task;

@@ -195,42 +195,72 @@ describe("task:returned", function()
   end))
 end)
 
-describe("task:errand", function()
-  it("is the task's own, or that of the nearest one that led to it", async(function()
+describe("core.spawn_for", function()
+  local late <const> = failure.new("timeout", "late")
+
+  --- Starts a function that works for `errand` and has a second.
+  local function work_for(errand, fn, ...) return core.spawn_for(errand, 1, late, fn, ...) end
+
+  it("says what a task, and those that it leads to, work for", async(function()
     local a, b = {}, {}
-    local task = core.spawn(function()
-      local inner = core.spawn(function()
-        local before = core.running():errand()
-        core.running():set_errand(b)
-        return before, core.spawn(function() return core.running():errand() end):join()
-      end)
-      return inner:join()
-    end)
-    assert.is_nil(task:errand())
-    task:set_errand(a)
-    local seen, below = task:join()
-    assert.equal(a, seen)
-    assert.equal(b, below)
+    local function errand() return core.running():errand() end
+    local task = work_for(a, function(x, y)
+      assert.same({ 1, 2 }, { x, y })
+      local spawned = core.spawn(function() return core.spawn(errand):join() end):join()
+      return errand(), spawned, (work_for(b, errand):join())
+    end, 1, 2)
+    assert.equal(a, task:errand())
+    local own, spawned, other = task:join()
+    assert.equal(a, own)
+    assert.equal(a, spawned)
+    assert.equal(b, other)
+    assert.is_nil(core.spawn(errand):join())
   end))
 
-  it("lives no longer than its task", async(function()
-    local held = setmetatable({}, { __mode = "v" })
-    local task = core.spawn(function() end)
-    held[1] = {}
-    task:set_errand(held[1])
+  it("keeps it no longer than the task", async(function()
+    local held = setmetatable({ {} }, { __mode = "v" })
+    local task = work_for(held[1], function() end)
     assert.is_not_nil(task:errand())
     task:join()
+    assert.is_nil(task:errand())
     task = nil
     collectgarbage() collectgarbage()
     assert.is_nil(held[1])
     assert.is_nil(task)
   end))
 
-  it("is nothing any more once the task has ended", async(function()
+  it("ends what waits and what spins at the deadline", async(function()
+    for _, fn in ipairs { function() core.sleep(60) end, function() while true do end end } do
+      local ok, why = core.spawn_for({}, 0.02, late, fn):outcome()
+      assert.is_nil(ok)
+      assert.equal(late, why)
+    end
+    assert.same({ true, 1 }, { core.spawn_for({}, math.huge, late, function() return 1 end):outcome() })
+  end))
+
+  it("refuses what makes no sense", async(function()
+    local function refuses(...)
+      local given = table.pack(...)
+      assert.has_error(function() core.spawn_for(table.unpack(given, 1, given.n)) end)
+    end
+    refuses({}, -1, late, function() end)
+    refuses({}, "soon", late, function() end)
+    refuses({}, 1, "late", function() end)
+    refuses({}, 1, late, 5)
+    refuses({}, 1, late)
+  end))
+end)
+
+describe("methods of tasks", function()
+  it("are for tasks only", async(function()
     local task = core.spawn(function() end)
-    task:set_errand {}
+    for _, name in ipairs { "join", "outcome", "returned", "cancel", "is_cancelled",
+      "has_begun", "deadline", "errand", "parent", "status" } do
+      for _, wrong in ipairs { 5, {}, core.op(), "task", core.null } do
+        assert.has_error(function() task[name](wrong) end)
+      end
+      assert.has_error(function() task[name]() end)
+    end
     task:join()
-    assert.is_nil(task:errand())
-    assert.has_no_error(function() task:set_errand {} end)
   end))
 end)

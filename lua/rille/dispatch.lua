@@ -37,6 +37,18 @@ local function refuse(run, record, reason)
 end
 
 
+--- What its tool's policy says, or those who are asked.
+local function is_approved(run, record)
+  local verdict = approval.decide(run, record, record.context)
+  if not verdict.allowed then
+    record.denied = true
+    return refuse(run, record, verdict.reason and "denied: " .. verdict.reason or "denied")
+  end
+  if verdict.arguments then lookup.change(run, record, verdict.arguments) end
+  return true
+end
+
+
 --- May it run? Otherwise it is answered with the reason.
 local function is_allowed(run, record)
   if record.problem then return refuse(run, record, record.problem) end
@@ -45,13 +57,7 @@ local function is_allowed(run, record)
     run:stop(reached)
     return refuse(run, record, "not run: " .. reached.message)
   end
-  local verdict = approval.decide(run, record, record.context)
-  if not verdict.allowed then
-    record.denied = true
-    return refuse(run, record, verdict.reason and "denied: " .. verdict.reason or "denied")
-  end
-  if verdict.arguments then lookup.change(run, record, verdict.arguments) end
-  return true
+  return not record.tool.approve or is_approved(run, record)
 end
 
 
@@ -146,7 +152,7 @@ end
 --- A model that goes in circles is told so; at last the run stops.
 local function watch_repeats(run, records)
   local again, stop = run.repeats:observe(records)
-  for i, count in pairs(again) do
+  for i, count in next, again do
     local record = records[i]
     if type(record.content) == "string" then
       record.content = ("%s\n\n[This call gave the same result %d times. Do something else, or answer with what"
@@ -160,7 +166,8 @@ end
 --- Answers what is still open, and puts the results in call order.
 local function collect(run, records, reason)
   local results = {}
-  for i, record in ipairs(records) do
+  for i = 1, #records do
+    local record = records[i]
     if record.content == nil then
       reason = reason or "not run: " .. (run.stopping and run.stopping.message or "the run ended")
       run:guarded(refuse, run, record, reason)
@@ -181,7 +188,7 @@ end
 function dispatch.calls(run, message)
   local records = calls.read(message, run.tools)
   run.records = records
-  for _, record in ipairs(records) do lookup.find(run, record) end
+  for i = 1, #records do lookup.find(run, records[i]) end
   if records[2] then
     for _, group in ipairs(groups_of(run, records)) do run_group(run, group) end
   elseif not run.stopping then

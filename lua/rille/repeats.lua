@@ -18,6 +18,9 @@ local WINDOW <const> = 3     -- times `most` (20 at most), in turns
 local SAMPLE <const> = 256   -- bytes of head and tail that stand for a result
 local NONE <const> = {}
 
+--- What is kept of a call: its last result, and the turns in which it came.
+---@alias rille.RepeatEntry {[1]: any, [integer]: integer}
+
 
 ---@param most number   this many end the run; the model is told at 3
 ---@return rille.Repeats
@@ -26,23 +29,18 @@ function repeats.new(most)
 end
 
 
+--- What stands for a result: itself, unless it is a long text.
 local function digest(content)
-  if type(content) ~= "string" then return tostring(content) end
-  if #content <= 2 * SAMPLE then return content end
+  if not content or #content <= 2 * SAMPLE or type(content) ~= "string" then return content end
   return ("%d\0%s\0%s"):format(#content, content:sub(1, SAMPLE), content:sub(-SAMPLE))
 end
 
 
---- How often this call gave this result in the window, this turn included. An entry lists the turns.
-function Repeats:_count(key, result)
-  local entry = self.seen[key]
-  if not entry or entry.result ~= result then
-    self.seen[key] = { self.turn, result = result }
-    return 1
-  end
-  while entry[1] and entry[1] <= self.turn - self.window do table.remove(entry, 1) end
+--- How often a call gave the same result in the window, this turn included, which is entered.
+function Repeats:_recount(entry)
+  while entry[2] and entry[2] <= self.turn - self.window do table.remove(entry, 2) end
   if entry[#entry] ~= self.turn then entry[#entry + 1] = self.turn end
-  return #entry
+  return #entry - 1
 end
 
 
@@ -58,19 +56,27 @@ end
 ---@return table<integer, integer> again   index of a call → how often it gave this result, from 3 on
 ---@return rille.Failure? stop             code "loop", or "approval" for a call that is denied again and again
 function Repeats:observe(calls)
-  self.turn = self.turn + 1
+  local turn, seen = self.turn + 1, self.seen
+  self.turn = turn
   local again, stop, any_ran = NONE, nil, false
-  for i, call in ipairs(calls) do
+  for i = 1, #calls do
+    local call = calls[i]
+    local key, result = call.name .. "\0" .. call.arguments, digest(call.content)
+    local entry, count = seen[key], 1
     any_ran = any_ran or call.ran
-    local count = self:_count(call.name .. "\0" .. call.arguments, digest(call.content))
+    if entry and entry[1] == result then
+      count = self:_recount(entry)
+    else
+      seen[key] = { result, turn }
+    end
     if count >= NUDGE_AT then
       again = again ~= NONE and again or {}
       again[i] = count
     end
-    stop = stop or self:_verdict(call, count)
+    if count >= NUDGE_AT or count >= self.most then stop = stop or self:_verdict(call, count) end
   end
   self.refused = any_ran and 0 or self.refused + 1
-  if self.turn % self.window == 0 then self:_forget() end
+  if turn % self.window == 0 then self:_forget() end
   if not stop and self.refused >= self.most then
     stop = failure.new("loop", ("no call could be run in %d turns in a row"):format(self.refused))
   end

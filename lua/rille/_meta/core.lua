@@ -20,6 +20,15 @@ local Task = {}
 ---@return rille.Task
 function core.spawn(fn, ...) end
 
+--- The same for a task that works for something, it and whatever it leads to, with a deadline from the start: see
+--- Task:errand and Task:deadline.
+---@param errand any
+---@param seconds number
+---@param failure rille.Failure
+---@param fn fun(...):...
+---@return rille.Task
+function core.spawn_for(errand, seconds, failure, fn, ...) end
+
 --- The task that runs now, or nil (main thread, or a coroutine of the script's own).
 ---@return rille.Task?
 function core.running() end
@@ -64,11 +73,7 @@ function Task:has_begun() end
 ---@return boolean
 function Task:is_cancelled() end
 
---- Says what the task, and those that it leads to, work for.
----@param errand any
-function Task:set_errand(errand) end
-
---- What a task works for: as was said of it, or of the nearest one of those that led to it.
+--- What a task works for (core.spawn_for), or the nearest one of those that led to it.
 ---@return any? errand
 function Task:errand() end
 

@@ -53,10 +53,8 @@ end
 
 --- What ends a tool that takes too long: one failure for all its calls, since nothing in it is of a call.
 local function late_of(tool, seconds)
-  if tool._late_after ~= seconds then
-    tool._late_after = seconds
-    tool._late = failure.new("timeout", ("timed out after %g seconds and was stopped"):format(seconds))
-  end
+  tool._late_after = seconds
+  tool._late = failure.new("timeout", ("timed out after %g seconds and was stopped"):format(seconds))
   return tool._late
 end
 
@@ -68,10 +66,11 @@ end
 ---@return rille.Failure late
 function clock.of_tool(run, tool)
   local seconds = tool.timeout or 60
-  local left, limit = run.limits:seconds_left()
-  if left and left + SPIN_GRACE < seconds then
-    return math.max(0, left) + SPIN_GRACE, limits.reached("seconds", limit)
+  if run.limits.is_timed then
+    local left, limit = run.limits:seconds_left()
+    if left + SPIN_GRACE < seconds then return math.max(0, left) + SPIN_GRACE, limits.reached("seconds", limit) end
   end
+  if tool._late_after == seconds then return seconds, tool._late end
   return seconds, late_of(tool, seconds)
 end
 

@@ -9,14 +9,6 @@ local core = require "rille.core"
 local nesting = {}
 
 
---- Says that a task, and what it starts, works for a call.
----@param task rille.Task
----@param context rille.Context
-function nesting.enter(task, context)
-  task:set_errand(context)
-end
-
-
 --- The context of the call that a task works for: its own, or that of the nearest one of those that led to it.
 ---@param task? rille.Task    that has not ended; default: the one that runs
 ---@return rille.Context?

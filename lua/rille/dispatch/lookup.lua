@@ -37,7 +37,7 @@ local function problem_of(run, record)
   if forced and forced ~= record.name then
     return ("'%s' was asked for, not '%s'"):format(forced, record.name)
   end
-  if record.tool then return nil end   -- C has read it
+  if record.tool then return nil end   -- C has read it, and it is the one that was asked for
   if record.problem then return record.problem end
   local kind = toolset.kind(tool)
   if kind ~= record.kind and not (kind == "custom" and take_text(record)) then
@@ -56,7 +56,7 @@ end
 ---@param run rille.Run
 ---@param record rille.CallRecord
 function lookup.find(run, record)
-  record.problem = problem_of(run, record)
+  if not record.tool or run.ask.forced_name then record.problem = problem_of(run, record) end
   if not record.problem then record.context = contexts.new(run, record) end
 end
 

@@ -96,7 +96,7 @@ function result.encode(value, reason, count, most)
   if value == nil and count > 1 and reason ~= nil then
     return result.cap(result.error(reason), most), false
   end
-  if type(value) == "string" then return result.cap(value, most), true end
+  if type(value) == "string" then return #value <= most and value or result.cap(value, most), true end
   if value == nil then return "null", true end
   local ok, text = pcall(json.encode, value)
   if not ok then return "Error: the tool's result cannot be written as JSON: " .. tostring(text), false end

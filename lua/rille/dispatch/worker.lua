@@ -7,7 +7,6 @@ local await = require "rille.await"
 local clock = require "rille.agent.clock"
 local core = require "rille.core"
 local log = require "rille.log"
-local nesting = require "rille.agent.nesting"
 local result = require "rille.dispatch.result"
 
 local worker = {}
@@ -85,10 +84,8 @@ function worker.run(run, record)
   if arguments == record.arguments and record.kind == "function" then
     arguments = core.json_decode(arguments, NO_NULLS)
   end
-  local task = core.spawn(tool.run, arguments, context)
+  local task = core.spawn_for(context, seconds, late, tool.run, arguments, context)
   record.task, record.deadline = task, record.started + seconds - CLOCK_GRAIN
-  nesting.enter(task, context)
-  task:deadline(seconds, late)
   return read(record, late, task:outcome())
 end
 
