@@ -1,6 +1,5 @@
 local agents = require "spec.support.agents"
 local core = require "rille.core"
-local nesting = require "rille.agent.nesting"
 local rille = require "rille"
 local sendable = require "spec.support.sendable"
 
@@ -199,7 +198,7 @@ describe("an agent as a tool", function()
     end))
 
     it("is on its own when nobody's call is being run", async(function()
-      assert.is_nil(nesting.of())
+      assert.is_nil(core.running():errand())
       local heard = 0
       local other = agents.new { S.text "a" }
       local agent = agents.new({ S.text "b" }, { on = { turn = function() other:run "x" end, text = function() heard = heard + 1 end } })

@@ -185,10 +185,11 @@ local function start(self, prompt, given, level, inner, turns)
   local said = prompts.read(prompt, level + 1)
   if #said == 0 and #transcript == 0 then error("agent:run: a prompt or a transcript expected", level + 1) end
   local own_tools = given.tools and toolset.new(given.tools, "agent:run", level + 1)
-  return (runs.start {
-    agent = self, turns = turns or take_turns, given = prompt, prompt = said, transcript = transcript, options = given,
-    own_tools = own_tools, limits = inner and inner.limits, parent = inner and inner.parent,
-  })
+  return (runs.start({   -- what is nil here comes later: the table need not grow for it
+    agent = self, loop = turns or take_turns, given = prompt, prompt = said, transcript = transcript, options = given,
+    own_tools = own_tools, parent = inner and inner.parent, task = nil, limits = nil, bus = nil, usage = nil, turns = nil,
+    begun = nil, tools = nil, records = nil, ask = nil, opening = nil, reply = nil, ended = nil,
+  }, inner and inner.limits))
 end
 
 

@@ -12,6 +12,7 @@ local calls = require "rille.dispatch.calls"
 local core = require "rille.core"
 local failure = require "rille.failure"
 local lookup = require "rille.dispatch.lookup"
+local repeats = require "rille.repeats"
 local time = require "rille.time"
 local worker = require "rille.dispatch.worker"
 
@@ -151,6 +152,7 @@ end
 
 --- A model that goes in circles is told so; at last the run stops.
 local function watch_repeats(run, records)
+  run.repeats = run.repeats or repeats.new(run.limits.repeats)
   local again, stop = run.repeats:observe(records)
   for i, count in next, again do
     local record = records[i]

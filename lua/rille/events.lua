@@ -78,6 +78,7 @@ Bus.__index = Bus
 
 
 local NONE <const> = {}   -- of most buses: neither handlers nor readers
+Bus.handlers, Bus.readers = NONE, NONE
 
 
 --- The list with one entry more.
@@ -97,6 +98,11 @@ local function path_to(name, parent)
 end
 
 
+local function add_handlers(self, handlers)
+  self.handlers, self.is_quiet = append(self.handlers, handlers), false
+end
+
+
 ---@param name string          of the agent
 ---@param parent? rille.Bus    of the run that this one is nested in
 ---@param first? table        handlers by event type; those of all tables are called in this order
@@ -104,14 +110,13 @@ end
 ---@param third? table
 ---@return rille.Bus
 function events.new(name, parent, first, second, third)
-  local handlers = NONE
-  if first then handlers = append(handlers, first) end
-  if second then handlers = append(handlers, second) end
-  if third then handlers = append(handlers, third) end
-  return setmetatable({
-    parent = parent, handlers = handlers, readers = NONE, path = path_to(name, parent), is_quiet = handlers == NONE,
-    last = nil, is_told = nil,
+  local self = setmetatable({
+    parent = parent, path = parent and path_to(name, parent) or { name }, is_quiet = true, last = nil, is_told = nil,
   }, Bus)
+  if first then add_handlers(self, first) end
+  if second then add_handlers(self, second) end
+  if third then add_handlers(self, third) end
+  return self
 end
 
 

@@ -24,6 +24,10 @@ local time = require "rille.time"
 local Limits = {}
 Limits.__index = Limits
 
+--- What holds where nobody says otherwise.
+Limits.turns, Limits.concurrency, Limits.repeats = 20, 8, 5
+Limits.is_timed, Limits.is_counted, Limits.is_metered = false, false, false
+
 local limits = {}
 
 limits.option_types = {
@@ -66,17 +70,15 @@ end
 ---@param third? rille.LimitOptions
 ---@return rille.Limits
 function limits.new(parent, first, second, third)
-  local self = {
-    parent = parent, used = { turns = 0, tokens = 0, tool_calls = 0 }, started = time.now(),
-    turns = 20, concurrency = 8, repeats = 5, is_timed = false, is_metered = false, is_counted = false,
-  }
+  local self = { parent = parent, used = { turns = 0, tokens = 0, tool_calls = 0 }, turns = nil, seconds = nil }
   if first then take(self, first) end
   if second then take(self, second) end
   if third then take(self, third) end
-  local around = parent or self
-  self.is_timed = self.seconds ~= nil or around.is_timed
-  self.is_metered = self.tokens ~= nil or around.is_metered
-  self.is_counted = self.tool_calls ~= nil or around.is_counted
+  local around = parent or Limits
+  if self.seconds then self.started = time.now() end
+  if self.seconds or around.is_timed then self.is_timed = true end
+  if self.tokens or around.is_metered then self.is_metered = true end
+  if self.tool_calls or around.is_counted then self.is_counted = true end
   return setmetatable(self, Limits)
 end
 

@@ -11,8 +11,6 @@ local failure = require "rille.failure"
 local json = require "rille.json"
 local limits = require "rille.limits"
 local messages = require "rille.agent.message"
-local nesting = require "rille.agent.nesting"
-local repeats = require "rille.repeats"
 local time = require "rille.time"
 local usage = require "rille.agent.usage"
 
@@ -36,6 +34,11 @@ local usage = require "rille.agent.usage"
 ---@field stopping? rille.Failure      why it is about to end
 local Run = {}
 Run.__index = Run
+
+local NOTHING <const> = {}
+
+--- How a run begins: what it has not yet met, it finds here.
+Run.cuts, Run.repairs, Run.silences, Run.steering = 0, 0, 0, NOTHING
 
 local run = {}
 
@@ -70,12 +73,12 @@ function Run:_finish(reply, trouble)
   if not self.ended then
     if reply then self.reply = reply else self.failure = own(trouble, self:partial()) end
     self.ended = true
-    clock.release(self)
+    if self.watchdog or self.parent then clock.release(self) end
   end
   if self.reply then
-    self.bus:finish("done", { reply = self.reply })
+    self.bus:finish("done", { type = nil, path = nil, time = nil, reply = self.reply })
   else
-    self.bus:finish("failed", { failure = self.failure })
+    self.bus:finish("failed", { type = nil, path = nil, time = nil, failure = self.failure })
   end
 end
 
@@ -89,10 +92,10 @@ local closing_metatable <const> = {
 
 
 --- The run's task.
-local function main(self, turns)
+local function main(self)
   local _ <close> = setmetatable({ run = self }, closing_metatable)
   self.begun = true
-  local ok, reply, trouble = xpcall(turns, failure.traced, self)
+  local ok, reply, trouble = xpcall(self.loop, failure.traced, self)
   if not ok then reply, trouble = nil, reply end
   if self.stopping then reply, trouble = nil, self.stopping end
   self:_finish(reply, trouble and clock.why(self, trouble))
@@ -158,6 +161,7 @@ function Run:steer(text)
   end
   json.encode(text)
   if self.ended or self.stopping then return false end
+  if self.steering == NOTHING then self.steering = {} end
   self.steering[#self.steering + 1] = text
   return true
 end
@@ -233,7 +237,7 @@ end
 function Run:take_steering()
   local said = self.steering
   if not said[1] then return end
-  self.steering = {}
+  self.steering = NOTHING
   for _, text in ipairs(said) do self.transcript:append { role = "user", content = text } end
 end
 
@@ -263,27 +267,24 @@ end
 -- ---------------------------------------------------------------- starting
 
 --- Starts a run. Inside a call of another run, however it came there, it is nested in that one.
----@param given table    agent, turns (the loop), given (the prompt as it came), prompt (as messages), options, own_tools,
----                       transcript, limits (of a call as tool), parent (the run around, when that is known)
+---@param given table     becomes the run: agent, loop (its turns), given (the prompt as it came), prompt (as messages), options,
+---                       own_tools, transcript, parent (the run around, when that is known)
+---@param own_limits? rille.LimitOptions    of a call as tool
 ---@return rille.Run
-function run.start(given)
-  local agent, options = given.agent, given.options
-  local self = setmetatable({   -- what is nil here comes later: the table need not grow for it
-    agent = agent, options = options, own_tools = given.own_tools, given = given.given, prompt = given.prompt,
-    value = options.value, transcript = given.transcript, usage = usage.new(), turns = {}, steering = {},
-    cuts = 0, repairs = 0, silences = 0, task = nil, parent = nil, limits = nil, bus = nil, repeats = nil, begun = nil,
-    tools = nil, records = nil, ask = nil, opening = nil, opened_for = nil, turn_started = nil,
-    partial_pieces = nil, reply = nil, ended = nil,
-  }, Run)
-  self.task = core.spawn(main, self, given.turns)
-  local around = nesting.of(self.task)
-  local parent = given.parent or around and around._run
-  self.parent = parent
-  self.limits = limits.new(parent and parent.limits, agent.limits, given.limits, options.limits)
+function run.start(given, own_limits)
+  local self, agent, options = setmetatable(given, Run), given.agent, given.options
+  self.usage, self.turns, self.value = usage.new(), {}, options.value
+  local task = core.spawn(main, self)
+  self.task = task
+  local around = task:errand()   -- the context of a call: runs are nested in that of the call they came from
+  local parent = self.parent or around and around._run
+  self.limits = limits.new(parent and parent.limits, agent.limits, own_limits, options.limits)
   self.bus = events.new(agent.name, parent and parent.bus, agent.on, options.on)
-  self.repeats = repeats.new(self.limits.repeats)
-  if self.value == nil and parent then self.value = parent.value end
-  clock.watch(self)
+  if parent then
+    self.parent = parent
+    if self.value == nil then self.value = parent.value end
+  end
+  if self.limits.seconds then clock.watch(self) end
   return self
 end
 

@@ -18,7 +18,6 @@ local FINISH <const> = 1          -- seconds that a run may take to tell its end
 --- Has a run end at its limit of seconds.
 ---@param run rille.Run
 function clock.watch(run)
-  if not run.limits.seconds then return end
   local seconds, limit = run.limits:seconds_left()
   seconds = math.max(0, seconds)
   local late = limits.reached("seconds", limit)
@@ -41,13 +40,11 @@ function clock.why(run, trouble)
 end
 
 
---- The run is over but for its last event.
+--- A run with a limit of seconds, or inside another one, is over but for its last event.
 ---@param run rille.Run
 function clock.release(run)
   if run.watchdog then run.watchdog:cancel() end
-  if run.watchdog or run.parent then
-    run.task:deadline(FINISH, failure.new("timeout", "a handler of the last event took too long"))
-  end
+  run.task:deadline(FINISH, failure.new("timeout", "a handler of the last event took too long"))
 end
 
 
