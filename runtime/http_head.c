@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { ORDINARY_BYTES = 1000 }; /* of most heads: their buffer need not grow */
+
 
 void rl_http_head_init(struct rl_http_head *head)
 {
@@ -66,6 +68,7 @@ static void begin(struct rl_http_head *head, const char *line, size_t len)
 {
     const char *space = memchr(line, ' ', len);
     rl_buf_clear(&head->fields);
+    rl_buf_reserve(&head->fields, ORDINARY_BYTES);
     head->complete = false;
     head->version = len > 5 && line[5] == '2' ? 2 : 1;
     head->status = 0;

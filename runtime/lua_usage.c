@@ -25,8 +25,7 @@ static void add_number(lua_State *L, int sum)
 {
     lua_pushvalue(L, -2);
     bool has = lua_rawget(L, sum) == LUA_TNUMBER;
-    bool are_integers = has && lua_isinteger(L, -1) && lua_isinteger(L, -2);
-    if (are_integers && lua_tointeger(L, -2) == 0) {
+    if (has && lua_isinteger(L, -2) && lua_tointeger(L, -2) == 0) {
         lua_pop(L, 2); /* as most details are */
         return;
     }
@@ -76,13 +75,13 @@ static void add(lua_State *L, int sum, int used, int depth)
 }
 
 
-/* core.add_counts(sum, used) */
+/* core.add_counts(sum, used): what is no table says nothing */
 static int l_add_counts(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
-    luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, 2);
-    add(L, 1, 2, 1);
+    if (lua_istable(L, 2))
+        add(L, 1, 2, 1);
     return 0;
 }
 

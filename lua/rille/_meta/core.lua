@@ -360,7 +360,7 @@ function core.same_members(holder, names, values) end
 --- Adds the numbers of `used` to those of `sum`, in nested tables too. Only numbers from 0 up to 2^53 count, and only
 --- where `sum` has a number or nothing; a table is made where `sum` has nothing.
 ---@param sum table
----@param used table
+---@param used any    what is no table says nothing
 function core.add_counts(sum, used) end
 
 --- A compiled regular expression (PCRE2, UTF-8): what JSON Schema's `pattern` needs. Matching is bounded: `find`

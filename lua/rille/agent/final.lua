@@ -18,11 +18,11 @@ local CUT <const> = {
 local MOST_CUTS <const> = 1   -- in a row; one more ends the run
 
 
---- Why none of the calls of a message may run, or nil. A cut message may hold half of what was meant.
----@param turn rille.Turn
+--- Why none of the calls of a turn may run, or nil. A cut message may hold half of what was meant.
+---@param turn rille.Turn   that has some
 ---@return string?
 function final.cut_reason(turn)
-  return messages.has_calls(turn.message) and CUT[turn.finish_reason] or nil
+  return CUT[turn.finish_reason]
 end
 
 

@@ -7,8 +7,9 @@ local message = {}
 ---@param given table
 ---@return boolean
 function message.has_calls(given)
-  return type(given.tool_calls) == "table" and given.tool_calls[1] ~= nil
-    or type(given.function_call) == "table"
+  local calls, single = given.tool_calls, given.function_call
+  if calls == nil and single == nil then return false end
+  return type(calls) == "table" and calls[1] ~= nil or type(single) == "table"
 end
 
 
@@ -16,9 +17,10 @@ end
 ---@param given table
 ---@return boolean
 function message.is_empty(given)
+  local content = given.content
+  if content ~= nil and content ~= "" and type(content) == "string" then return false end
   if message.has_calls(given) or given.audio then return false end
   if type(given.refusal) == "string" and given.refusal ~= "" then return false end
-  local content = given.content
   return content == nil or content == "" or type(content) == "table" and content[1] == nil
 end
 

@@ -27,10 +27,10 @@ end
 
 --- Adds the usage of one request.
 ---@param sum table
----@param used? table    as the server sent it
+---@param used? any    as the server sent it; a table says something
 function usage.add(sum, used)
   sum.requests = sum.requests + 1
-  if type(used) == "table" then core.add_counts(sum, used) end
+  if used ~= nil then core.add_counts(sum, used) end
 end
 
 
