@@ -68,6 +68,16 @@ int rl_arguments_append(struct rl_arguments *arguments, const char *carried, siz
 }
 
 
+int rl_arguments_take(struct rl_arguments *arguments, cJSON *parent, cJSON *item,
+                      struct rl_room *room)
+{
+    int rc = rl_text_take(&arguments->text, parent, item, room);
+    if (rc == RL_OK)
+        scan(arguments);
+    return rc;
+}
+
+
 bool rl_arguments_are_whole(struct rl_arguments *arguments)
 {
     enum { LONGEST_SCALAR = 64 };

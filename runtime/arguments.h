@@ -33,6 +33,10 @@ void rl_arguments_free(struct rl_arguments *arguments);
 int rl_arguments_append(struct rl_arguments *arguments, const char *carried, size_t len,
                         struct rl_room *room);
 
+/* The same with the text of <item>, a string and a child of <parent> (rl_text_take). */
+int rl_arguments_take(struct rl_arguments *arguments, cJSON *parent, cJSON *item,
+                      struct rl_room *room);
+
 /* Are they one whole JSON value by now? (A prefix of longer arguments may be, too.) */
 bool rl_arguments_are_whole(struct rl_arguments *arguments);
 

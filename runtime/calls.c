@@ -10,14 +10,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One element of `tool_calls`, read. Texts are "" when absent. */
+/* What a string member says; "" and NULL when it is absent. */
+struct said {
+    const char *text;
+    cJSON *item;
+};
+
+/* One element of `tool_calls`, read. */
 struct piece {
     cJSON *element;
-    cJSON *body; /* its function or custom object, or the element itself, or NULL */
-    const char *id;
-    const char *name;
-    const char *type;
+    cJSON *body; /* its function or custom object, or the element itself */
+    struct said id;
+    struct said name;
+    struct said type;
     struct rl_span args;
+    cJSON *args_item; /* that holds them; NULL: they were written from one that is no string */
     int64_t index;
     bool has_index;
     bool is_custom;
@@ -59,10 +66,11 @@ int rl_calls_argument_text(const cJSON *item, struct rl_buf *scratch, struct rl_
 }
 
 
-static const char *text_member(const cJSON *object, const char *name)
+static struct said say(const cJSON *object, const char *name)
 {
-    const char *text = rl_json_text(rl_json_get(object, name));
-    return text != NULL ? text : "";
+    cJSON *item = rl_json_get(object, name);
+    const char *text = rl_json_text(item);
+    return text != NULL ? (struct said){text, item} : (struct said){"", NULL};
 }
 
 
@@ -85,17 +93,18 @@ static int read_piece(struct piece *piece, cJSON *element, struct rl_buf *scratc
     cJSON *custom = rl_json_get(element, "custom");
     *piece = (struct piece){
         .element = element,
-        .id = text_member(element, "id"),
-        .type = text_member(element, "type"),
+        .id = say(element, "id"),
+        .type = say(element, "type"),
     };
-    bool says_custom = cJSON_IsObject(custom) || strcmp(piece->type, "custom") == 0;
+    bool says_custom = cJSON_IsObject(custom) || strcmp(piece->type.text, "custom") == 0;
     piece->is_custom = says_custom && !cJSON_IsObject(function);
     piece->has_index = rl_calls_index(rl_json_get(element, "index"), &piece->index);
     piece->body = cJSON_IsObject(function) ? function : cJSON_IsObject(custom) ? custom : element;
-    piece->name = text_member(piece->body, "name");
-    const cJSON *args = rl_json_get(piece->body, piece->is_custom ? "input" : "arguments");
+    piece->name = say(piece->body, "name");
+    cJSON *args = rl_json_get(piece->body, piece->is_custom ? "input" : "arguments");
     if (args == NULL && piece->body == element)
         args = rl_json_get(element, "input");
+    piece->args_item = rl_json_text(args) != NULL ? args : NULL;
     return rl_calls_argument_text(args, scratch, &piece->args);
 }
 
@@ -137,7 +146,7 @@ static bool same_args(const struct rl_call *call, const struct piece *piece)
 /* The finished call once more, word for word? */
 static bool repeats(struct rl_call *call, const struct piece *piece)
 {
-    return strcmp(rl_text_of(call->name), piece->name) == 0 && same_args(call, piece) &&
+    return strcmp(rl_text_of(call->name), piece->name.text) == 0 && same_args(call, piece) &&
            rl_arguments_are_whole(&call->arguments);
 }
 
@@ -154,11 +163,11 @@ static enum verdict judge(struct rl_call *call, const struct piece *piece)
 {
     const char *name = rl_text_of(call->name);
     const char *id = rl_text_of(call->id);
-    if (piece->name[0] == '\0' || name[0] == '\0')
+    if (piece->name.text[0] == '\0' || name[0] == '\0')
         return CONTINUES;
-    bool same_id = strcmp(piece->id, id) == 0;
-    bool extends = starts_with(piece->name, name);
-    if (piece->id[0] != '\0' && !same_id && (id[0] != '\0' || !extends))
+    bool same_id = strcmp(piece->id.text, id) == 0;
+    bool extends = starts_with(piece->name.text, name);
+    if (piece->id.text[0] != '\0' && !same_id && (id[0] != '\0' || !extends))
         return IS_NEW;
     bool opens = piece->args.len > 0 && (piece->args.at[0] == '{' || piece->args.at[0] == '[');
     if (opens && !call->is_custom && rl_arguments_are_whole(&call->arguments)) {
@@ -174,7 +183,7 @@ static enum verdict judge(struct rl_call *call, const struct piece *piece)
 
 static bool is_unfinished(struct rl_call *call, const struct piece *piece)
 {
-    return strcmp(rl_text_of(call->name), piece->name) == 0 &&
+    return strcmp(rl_text_of(call->name), piece->name.text) == 0 &&
            !rl_arguments_are_whole(&call->arguments);
 }
 
@@ -183,8 +192,8 @@ static bool is_unfinished(struct rl_call *call, const struct piece *piece)
 static enum verdict judge_indexed(struct rl_calls *calls, const struct piece *piece,
                                   struct rl_call **call)
 {
-    struct rl_call *named = with_id(calls, piece->id);
-    if (named != NULL && piece->name[0] == '\0')
+    struct rl_call *named = with_id(calls, piece->id.text);
+    if (named != NULL && piece->name.text[0] == '\0')
         *call = named;
     return judge(*call, piece);
 }
@@ -194,15 +203,15 @@ static enum verdict judge_indexed(struct rl_calls *calls, const struct piece *pi
 static enum verdict judge_unindexed(struct rl_calls *calls, const struct piece *piece,
                                     struct rl_call **call)
 {
-    *call = with_id(calls, piece->id);
+    *call = with_id(calls, piece->id.text);
     if (*call != NULL)
         return judge(*call, piece);
     if (calls->len == 0)
         return IS_NEW;
     *call = &calls->items[calls->len - 1];
-    if (piece->name[0] == '\0')
+    if (piece->name.text[0] == '\0')
         return CONTINUES;
-    return piece->id[0] == '\0' && is_unfinished(*call, piece) ? CONTINUES : IS_NEW;
+    return piece->id.text[0] == '\0' && is_unfinished(*call, piece) ? CONTINUES : IS_NEW;
 }
 
 
@@ -210,8 +219,8 @@ static enum verdict judge_unindexed(struct rl_calls *calls, const struct piece *
 static enum verdict judge_unseen(struct rl_calls *calls, const struct piece *piece,
                                  struct rl_call **call)
 {
-    *call = with_id(calls, piece->id);
-    if (*call == NULL || (piece->name[0] != '\0' && !is_unfinished(*call, piece)))
+    *call = with_id(calls, piece->id.text);
+    if (*call == NULL || (piece->name.text[0] != '\0' && !is_unfinished(*call, piece)))
         return IS_NEW;
     if (!(*call)->has_index)
         (*call)->index = piece->index;
@@ -231,7 +240,7 @@ static enum verdict find_call(struct rl_calls *calls, const struct piece *piece,
                   : piece->has_index ? judge_unseen(calls, piece, call)
                                      : judge_unindexed(calls, piece, call);
     }
-    struct rl_call *twin = verdict == IS_NEW ? with_id(calls, piece->id) : NULL;
+    struct rl_call *twin = verdict == IS_NEW ? with_id(calls, piece->id.text) : NULL;
     return twin != NULL && repeats(twin, piece) ? IS_REPEAT : verdict;
 }
 
@@ -279,12 +288,12 @@ int rl_calls_add_name(cJSON **name, const char *piece, struct rl_room *room)
 }
 
 
-/* Sets <*text> when <value> is not empty and nothing was set before. */
-static int take_first(cJSON **text, const char *value, struct rl_room *room)
+/* Moves what <said> says, a member of <parent>, to <*text> when it says something and nothing was
+ * set before. */
+static int take_first(cJSON **text, cJSON *parent, const struct said *said, struct rl_room *room)
 {
-    if (value[0] == '\0' || *text != NULL)
-        return RL_OK;
-    return rl_text_append(text, value, strlen(value), room);
+    bool is_first = said->text[0] != '\0' && *text == NULL;
+    return is_first ? rl_text_take(text, parent, said->item, room) : RL_OK;
 }
 
 
@@ -327,15 +336,27 @@ static int take_extras(struct rl_call *call, const struct piece *piece, struct r
 }
 
 
+static int take_arguments(struct rl_call *call, const struct piece *piece, struct rl_room *room)
+{
+    if (piece->args.len == 0)
+        return RL_OK;
+    if (piece->args_item != NULL)
+        return rl_arguments_take(&call->arguments, piece->body, piece->args_item, room);
+    return rl_arguments_append(&call->arguments, piece->args.at, piece->args.len, room);
+}
+
+
 static int take_piece(struct rl_call *call, const struct piece *piece, struct rl_room *room)
 {
-    int rc = take_first(&call->id, piece->id, room);
+    int rc = take_first(&call->id, piece->element, &piece->id, room);
     if (rc == RL_OK)
-        rc = take_first(&call->type, piece->type, room);
+        rc = take_first(&call->type, piece->element, &piece->type, room);
+    if (rc == RL_OK && call->name == NULL)
+        rc = take_first(&call->name, piece->body, &piece->name, room);
+    else if (rc == RL_OK)
+        rc = rl_calls_add_name(&call->name, piece->name.text, room);
     if (rc == RL_OK)
-        rc = rl_calls_add_name(&call->name, piece->name, room);
-    if (rc == RL_OK && piece->args.len > 0)
-        rc = rl_arguments_append(&call->arguments, piece->args.at, piece->args.len, room);
+        rc = take_arguments(call, piece, room);
     if (piece->is_custom)
         call->is_custom = true;
     return rc != RL_OK ? rc : take_extras(call, piece, room);

@@ -46,14 +46,15 @@ void rl_choice_free(struct rl_choice *choice)
 
 
 /* The last finish_reason counts, but "" never replaces a word. */
-static int take_finish(struct rl_choice *choice, const cJSON *item, struct rl_gather *gather)
+static int take_finish(struct rl_choice *choice, cJSON *parent, cJSON *item,
+                       struct rl_gather *gather)
 {
     const char *reason = rl_json_text(item);
     if (reason == NULL || (reason[0] == '\0' && choice->finish_reason != NULL))
         return RL_OK;
     rl_tree_free(choice->finish_reason);
     choice->finish_reason = NULL;
-    return rl_text_append(&choice->finish_reason, reason, strlen(reason), &gather->room);
+    return rl_text_take(&choice->finish_reason, parent, item, &gather->room);
 }
 
 
@@ -138,7 +139,7 @@ int rl_choice_take(struct rl_choice *choice, cJSON *item, bool is_body, struct r
     if (is_empty_finish && gather->room.bytes < before)
         choice->is_finish_void = true;
     if (rc == RL_OK)
-        rc = take_finish(choice, view[FINISH], gather);
+        rc = take_finish(choice, item, view[FINISH], gather);
     if (rc == RL_OK)
         rc = take_logprobs(choice, view[LOGPROBS], gather);
     return rc != RL_OK ? rc : take_members(choice, item, is_body, gather);

@@ -176,7 +176,7 @@ static int take_part(struct rl_choice *choice, const cJSON *part, struct rl_gath
 }
 
 
-/* All takers: <item> stays with the caller. */
+/* All takers: <item> stays in its delta. */
 typedef int taker(struct rl_choice *choice, cJSON *item, struct rl_gather *gather);
 
 
@@ -296,6 +296,18 @@ static const struct {
 };
 
 
+/* Where a whole text may go as it is: content, refusal or role, when it says something first. */
+static cJSON **place_of(struct rl_choice *choice, const cJSON *member, taker *take)
+{
+    cJSON **place = take == take_content   ? &choice->content
+                    : take == take_refusal ? &choice->refusal
+                    : take == take_role    ? &choice->role
+                                           : NULL;
+    const char *text = place != NULL && *place == NULL ? rl_json_text(member) : NULL;
+    return text != NULL && text[0] != '\0' ? place : NULL;
+}
+
+
 static taker *taker_of(const char *name)
 {
     for (size_t i = 0; i < sizeof(takers) / sizeof(takers[0]); i++) {
@@ -411,21 +423,31 @@ static bool is_overridden(const cJSON *member, taker *take)
 }
 
 
+static int take_member(struct rl_choice *choice, cJSON *delta, cJSON *member, bool is_whole,
+                       struct rl_gather *gather)
+{
+    taker *take = taker_of(member->string);
+    if (is_overridden(member, take))
+        return RL_OK;
+    cJSON **place = place_of(choice, member, take);
+    if (place != NULL) {
+        choice->is_touched = choice->is_touched || take != take_role;
+        return rl_text_take(place, delta, member, &gather->room);
+    }
+    if (is_whole && stands_as_sent(choice, member, take))
+        return keep_as_sent(choice, delta, member, gather);
+    return take != NULL ? take(choice, member, gather)
+                        : take_unknown(choice, delta, member, gather);
+}
+
+
 int rl_delta_take(struct rl_choice *choice, cJSON *delta, bool is_whole, struct rl_gather *gather)
 {
     int rc = RL_OK;
     choice->is_whole = is_whole;
     for (cJSON *next, *member = delta->child; member != NULL && rc == RL_OK; member = next) {
         next = member->next;
-        taker *take = taker_of(member->string);
-        if (is_overridden(member, take))
-            continue;
-        if (is_whole && stands_as_sent(choice, member, take))
-            rc = keep_as_sent(choice, delta, member, gather);
-        else if (take != NULL)
-            rc = take(choice, member, gather);
-        else
-            rc = take_unknown(choice, delta, member, gather);
+        rc = take_member(choice, delta, member, is_whole, gather);
     }
     return rc != RL_OK ? rc : tell_all(choice, false, gather);
 }

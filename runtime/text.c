@@ -102,3 +102,18 @@ int rl_text_append(cJSON **text, const char *carried, size_t len, struct rl_room
     *text = item;
     return RL_OK;
 }
+
+
+int rl_text_take(cJSON **text, cJSON *parent, cJSON *item, struct rl_room *room)
+{
+    size_t len = strlen(item->valuestring);
+    if (*text != NULL || len >= INT_MAX)
+        return rl_text_append(text, item->valuestring, len, room);
+    int rc = rl_room_take(room, len, 1);
+    if (rc != RL_OK)
+        return rc;
+    *text = cJSON_DetachItemViaPointer(parent, item);
+    item->valueint = (int)len;
+    item->valuedouble = (double)(len + 1);
+    return RL_OK;
+}
