@@ -152,8 +152,10 @@ void rl_interrupt_watch(struct rl_interrupt *interrupt, lua_State *L, uint64_t d
     interrupt->strike = 0;
     interrupt->deadline_ns = deadline_ns;
     interrupt->lua_thread = pthread_self();
-    if (deadline_ns != 0 && deadline_ns < interrupt->asleep_until_ns) /* rare: wakes a thread */
+    if (deadline_ns != 0 && deadline_ns < interrupt->asleep_until_ns) { /* rare: wakes a thread */
+        interrupt->asleep_until_ns = deadline_ns;
         uv_cond_signal(&interrupt->changed);
+    }
     if (deadline_ns != 0) {
         interrupt->running = L;
         join_watching(interrupt);
@@ -180,18 +182,28 @@ lua_State *rl_interrupt_running(const struct rl_interrupt *interrupt)
 
 /* ------------------------------------------------------------------ the alarm thread */
 
+/* With nothing to watch it keeps the time that it was woken for: the next deadline is later, as a
+ * rule, and need not wake it. */
+static void sleep_until(struct rl_interrupt *interrupt, uint64_t at, uint64_t now)
+{
+    if (at == 0)
+        at = interrupt->asleep_until_ns > now ? interrupt->asleep_until_ns : UINT64_MAX;
+    interrupt->asleep_until_ns = at;
+    if (at == UINT64_MAX)
+        uv_cond_wait(&interrupt->changed, &interrupt->lock);
+    else
+        uv_cond_timedwait(&interrupt->changed, &interrupt->lock, at - now);
+}
+
+
 static void run_alarm(void *arg)
 {
     struct rl_interrupt *interrupt = arg;
     uv_mutex_lock(&interrupt->lock);
     while (!interrupt->closing) {
         uint64_t now = uv_hrtime(), at = interrupt->deadline_ns;
-        if (at == 0) {
-            interrupt->asleep_until_ns = UINT64_MAX;
-            uv_cond_wait(&interrupt->changed, &interrupt->lock);
-        } else if (now < at) {
-            interrupt->asleep_until_ns = at;
-            uv_cond_timedwait(&interrupt->changed, &interrupt->lock, at - now);
+        if (at == 0 || now < at) {
+            sleep_until(interrupt, at, now);
         } else {
             interrupt->deadline_ns = now + RL_SPIN_MS * UINT64_C(1000000);
             atomic_store(&interrupt->is_due, true);

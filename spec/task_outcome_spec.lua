@@ -238,6 +238,22 @@ describe("core.spawn_for", function()
     assert.same({ true, 1 }, { core.spawn_for({}, math.huge, late, function() return 1 end):outcome() })
   end))
 
+  it("wakes whoever watches in time, whatever deadlines came before", async(function()
+    local function spin() while true do end end
+    for _, seconds in ipairs { 60, 0.03, 60, 3600, 0.02, 0.05, 0.01, 60, 0.02 } do
+      core.spawn_for({}, 60, late, function() end):outcome()
+      core.spawn_for({}, 3600, late, core.sleep, 0):outcome()
+      local start = core.now()
+      local ok, why = core.spawn_for({}, seconds, late, seconds < 1 and spin or function() return 1 end):outcome()
+      assert.is_true(core.now() - start < seconds + 1)
+      if seconds < 1 then
+        assert.equal(late, why)
+      else
+        assert.is_true(ok)
+      end
+    end
+  end))
+
   it("refuses what makes no sense", async(function()
     local function refuses(...)
       local given = table.pack(...)
