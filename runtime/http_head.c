@@ -40,15 +40,13 @@ static void trim(const char **text, size_t *len)
 }
 
 
-/* A NUL would end the stored text early; nothing we send or show needs one. Returns where it stands
- * now, NULL without memory. */
+/* Adds text, for which there is room, and its NUL. One inside would end it early; nothing we send
+ * or show needs one. Returns where it stands. */
 static char *add_text(struct rl_buf *out, const char *text, size_t len)
 {
-    size_t start = out->len;
-    rl_buf_add(out, text, len);
-    if (rl_buf_addc(out, '\0') != RL_OK)
-        return NULL;
-    char *added = out->data + start;
+    char *added = memcpy(out->data + out->len, text, len);
+    out->len += len + 1;
+    added[len] = out->data[out->len] = '\0';
     for (char *nul = added; (nul = memchr(nul, '\0', len - (size_t)(nul - added))) != NULL;)
         *nul = ' ';
     return added;
@@ -57,7 +55,7 @@ static char *add_text(struct rl_buf *out, const char *text, size_t len)
 
 static void lower(char *text)
 {
-    for (; text != NULL && *text != '\0'; text++)
+    for (; *text != '\0'; text++)
         if (*text >= 'A' && *text <= 'Z')
             *text = (char)(*text - 'A' + 'a');
 }
@@ -90,6 +88,8 @@ static void add_field(struct rl_http_head *head, const char *line, size_t len)
     size_t value_len = len - name_len - 1;
     trim(&line, &name_len);
     trim(&value, &value_len);
+    if (rl_buf_reserve(&head->fields, name_len + value_len + 2) != RL_OK)
+        return;
     lower(add_text(&head->fields, line, name_len));
     add_text(&head->fields, value, value_len);
 }

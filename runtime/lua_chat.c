@@ -21,7 +21,7 @@
 
 #define LIMITS "x-ratelimit-" /* the header fields that announce limits */
 
-static const char CHAT[] = "rille.Chat";
+static const char CHAT[] = "rille.Chat", CLOSED[] = "rille.Chat (closed)";
 
 struct handle {
     const char *class; /* CHAT */
@@ -447,15 +447,18 @@ static int l_abort(lua_State *L)
 }
 
 
-/* chat:close(), also when it is collected or leaves its block */
+/* chat:close(), also when it is collected or leaves its block. What is closed needs no finaliser,
+ * which would be called and have its object live on for another cycle of the collector. */
 static int l_close(lua_State *L)
 {
     struct handle *handle = rl_core_check(L, 1, CHAT);
-    if (!handle->closed) {
-        handle->closed = true;
-        rl_chat_close(&handle->chat);
-        rl_chat_body_free(&handle->body);
-    }
+    if (handle->closed)
+        return 0;
+    handle->closed = true;
+    rl_chat_close(&handle->chat);
+    rl_chat_body_free(&handle->body);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, CLOSED);
+    lua_setmetatable(L, 1);
     return 0;
 }
 
@@ -463,13 +466,20 @@ static int l_close(lua_State *L)
 static const luaL_Reg functions[] = {{"chat", l_chat}, {NULL, NULL}};
 
 static const luaL_Reg methods[] = {
-    {"next", l_next},  {"finish", l_finish}, {"abort", l_abort}, {"close", l_close},
-    {"__gc", l_close}, {"__close", l_close}, {NULL, NULL},
+    {"next", l_next},   {"finish", l_finish}, {"abort", l_abort},
+    {"close", l_close}, {"__close", l_close}, {NULL, NULL},
 };
+
+static const luaL_Reg finaliser[] = {{"__gc", l_close}, {NULL, NULL}};
+
 
 int rl_open_chat(lua_State *L)
 {
+    rl_core_class(L, CLOSED, methods);
+    luaL_getmetatable(L, CLOSED);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, CLOSED); /* found without its name */
     rl_core_class(L, CHAT, methods);
+    rl_core_class(L, CHAT, finaliser);
     rl_core_functions(L, functions);
     return 0;
 }

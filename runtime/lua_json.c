@@ -186,11 +186,12 @@ static void push_string(lua_State *L, const cJSON *item)
 }
 
 
-static int count_children(const cJSON *item)
+/* How many places their table needs; <nulls>: for nulls, too. */
+static int count_children(const cJSON *item, bool nulls)
 {
     int count = 0;
     for (const cJSON *child = item->child; child != NULL; child = child->next)
-        count++;
+        count += nulls || (child->type & 0xFF) != cJSON_NULL;
     return count;
 }
 
@@ -202,7 +203,7 @@ static void push_value(lua_State *L, const cJSON *item, bool nulls, int names);
 static void push_array(lua_State *L, const cJSON *array, bool nulls, int names)
 {
     luaL_checkstack(L, 6, "JSON nested too deep");
-    lua_createtable(L, count_children(array), 0);
+    lua_createtable(L, count_children(array, true), 0);
     lua_Integer i = 0;
     for (const cJSON *child = array->child; child != NULL; child = child->next) {
         push_value(L, child, nulls, names);
@@ -228,7 +229,7 @@ static void push_member(lua_State *L, const cJSON *item, bool nulls, int names)
 static void push_object(lua_State *L, const cJSON *object, bool nulls, int names)
 {
     luaL_checkstack(L, 6, "JSON nested too deep");
-    lua_createtable(L, 0, count_children(object));
+    lua_createtable(L, 0, count_children(object, nulls));
     for (const cJSON *child = object->child; child != NULL; child = child->next) {
         push_member(L, child, nulls, names);
         lua_rawset(L, -3);
