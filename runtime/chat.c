@@ -103,17 +103,30 @@ void rl_chat_read_no_more(struct rl_chat *chat)
 
 /* ------------------------------------------------------------------ what the transport tells */
 
+static const char no_memory[] = "not enough memory for the response";
+
+
 static const char *look_up(const void *headers, const char *name)
 {
     return rl_http_head_get(headers, name);
 }
 
 
+/* The message, from the moment on that something came; NULL without memory. */
+static struct rl_message *message_of(struct rl_chat *chat)
+{
+    struct rl_reply_head head = {chat->head.status, look_up, &chat->head};
+    if (chat->message != NULL || (chat->message = rl_message_new(&chat->options)) == NULL)
+        return chat->message;
+    if (chat->head.complete)
+        rl_message_head(chat->message, &head);
+    return chat->message;
+}
+
+
 static void on_head(void *owner)
 {
-    struct rl_chat *chat = owner;
-    struct rl_reply_head head = {chat->head.status, look_up, &chat->head};
-    rl_message_head(chat->message, &head);
+    message_of(owner);
 }
 
 
@@ -124,11 +137,13 @@ static int on_bytes(void *owner, const char *bytes, size_t len, struct rl_err *e
         chat->paused = true;
         return RL_HTTP_PAUSE;
     }
+    if (message_of(chat) == NULL)
+        return rl_err_set(err, RL_ENOMEM, no_memory);
     chat->bytes += (int64_t)len;
     size_t events = rl_message_events(chat->message);
     int rc = rl_message_feed(chat->message, bytes, len);
     if (rc < 0)
-        return rl_err_set(err, rc, "not enough memory for the response");
+        return rl_err_set(err, rc, no_memory);
     if (chat->first != NULL)
         chat->on_change(chat->owner);
     if (rc > 0)
@@ -144,9 +159,11 @@ static void on_done(void *owner, const struct rl_err *err)
     chat->http = NULL;
     chat->canned = NULL;
     chat->ended = true;
-    chat->err = *err;
-    if (rl_message_finish(chat->message) < 0)
-        rl_err_set(&chat->err, RL_ENOMEM, "not enough memory for the response");
+    chat->code = err->code;
+    chat->why = err->code != RL_OK ? strdup(err->message) : NULL;
+    if (message_of(chat) == NULL || rl_message_finish(chat->message) < 0 ||
+        (err->code != RL_OK && chat->why == NULL))
+        chat->code = RL_ENOMEM;
     chat->on_change(chat->owner);
 }
 
@@ -162,21 +179,16 @@ void rl_chat_init(struct rl_chat *chat, void (*on_change)(void *), void *owner)
 }
 
 
-static int make_message(struct rl_chat *chat, const struct rl_chat_request *request,
-                        struct rl_err *err)
+static void plan_message(struct rl_chat *chat, const struct rl_chat_request *request)
 {
-    struct rl_message_options options = {
+    chat->options = (struct rl_message_options){
         .n = request->n, .is_cumulative = request->is_cumulative, .owner = chat};
     if (request->http.max_bytes > 0)
-        options.max_bytes = (size_t)request->http.max_bytes;
+        chat->options.max_bytes = (size_t)request->http.max_bytes;
     if (request->want == RL_CHAT_DELTAS)
-        options.on_delta = on_delta;
+        chat->options.on_delta = on_delta;
     if (request->want == RL_CHAT_CHUNKS)
-        options.on_chunk = on_chunk;
-    chat->message = rl_message_new(&options);
-    if (chat->message == NULL)
-        return rl_err_set(err, RL_ENOMEM, "not enough memory for a response");
-    return RL_OK;
+        chat->options.on_chunk = on_chunk;
 }
 
 
@@ -184,12 +196,8 @@ int rl_chat_start(struct rl_chat *chat, struct rl_http_pool *pool,
                   const struct rl_chat_request *request, struct rl_err *err)
 {
     struct rl_http_request http = request->http;
-    if (make_message(chat, request, err) != RL_OK) {
-        if (!http.body.is_borrowed)
-            free(http.body.bytes);
-        return err->code;
-    }
-    http.small = true;
+    plan_message(chat, request);
+    http.room = request->is_stream ? RL_HTTP_LITTLE : RL_HTTP_LEAST;
     if (http.limits.idle_ms >= 0)
         http.limits.quiet_ms =
             http.limits.idle_ms > RL_CHAT_QUIET_MS ? http.limits.idle_ms : RL_CHAT_QUIET_MS;
@@ -202,8 +210,7 @@ int rl_chat_start_canned(struct rl_chat *chat, uv_loop_t *loop,
                          const struct rl_chat_request *request,
                          const struct rl_canned_response *response, struct rl_err *err)
 {
-    if (make_message(chat, request, err) != RL_OK)
-        return err->code;
+    plan_message(chat, request);
     chat->canned = rl_canned_start(loop, response, &chat->head, &events, chat, err);
     return chat->canned != NULL ? RL_OK : err->code;
 }
@@ -225,5 +232,7 @@ void rl_chat_close(struct rl_chat *chat)
         rl_chat_drop_part(chat);
     rl_message_free(chat->message);
     chat->message = NULL;
+    free(chat->why);
+    chat->why = NULL;
     rl_http_head_free(&chat->head);
 }

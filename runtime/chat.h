@@ -35,14 +35,17 @@ struct rl_chat {
     struct rl_http *http;     /* the transfer, or NULL: ended or canned */
     struct rl_canned *canned; /* likewise */
     struct rl_http_head head;
-    struct rl_message *message; /* its results exist once ended and err.code is not RL_ENOMEM */
+    struct rl_message *message; /* made when something comes: thousands of chats wait for that; its
+                                   results exist once ended and code is not RL_ENOMEM */
+    struct rl_message_options options; /* of it */
     struct rl_part *first, *last;
     size_t waiting; /* bytes in the queue */
     bool paused;
     bool ended;
-    int64_t bytes;     /* received */
-    struct rl_err err; /* of the transport; RL_OK when it brought the whole response */
-    bool unread;       /* nobody will take parts any more */
+    int64_t bytes; /* received */
+    int code;      /* of the transport; RL_OK when it brought the whole response */
+    char *why;     /* one sentence about that; NULL: fine, or no memory for it */
+    bool unread;   /* nobody will take parts any more */
     void (*on_change)(
         void *owner); /* a part waits, or the end has come; in any callback: store and wake */
     void *owner;
@@ -52,6 +55,7 @@ struct rl_chat_request {
     struct rl_http_request http;
     int n;              /* choices asked for */
     bool is_cumulative; /* message.h */
+    bool is_stream;     /* was a stream asked for? */
     enum rl_chat_want want;
 };
 

@@ -39,6 +39,13 @@ struct rl_http_body {
      * meanwhile */
 };
 
+/* How much one read of the response takes: a transfer holds as much while it waits. */
+enum rl_http_room {
+    RL_HTTP_USUAL,  /* 16 KB */
+    RL_HTTP_LITTLE, /* 2 KB: for thousands of transfers that bring many little pieces each */
+    RL_HTTP_LEAST   /* 1 KB: for thousands that bring one; pieces would take a quarter longer */
+};
+
 /* What to send. Everything but the body is copied before rl_http_start returns. */
 struct rl_http_request {
     const char *url;
@@ -51,7 +58,7 @@ struct rl_http_request {
     const char *no_proxy;
     const char *ca_file;    /* NULL: the system's */
     const char *user_agent; /* unless <headers> name one; NULL: none */
-    bool small;             /* little receive buffer: for thousands of waiting transfers */
+    enum rl_http_room room; /* of the receive buffer */
     bool http1;             /* HTTP/1.1 even where HTTP/2 is offered: for readers that pause */
     struct rl_http_limits limits;
     int64_t max_bytes; /* of the decoded body; negative: 64 MiB */

@@ -6,9 +6,10 @@
 #include <strings.h>
 
 static const long CONNECT_DAY_MS = 86400000; /* libcurl's own limit, out of the way of ours */
-static const long SMALL_BUFFER = 2048; /* bytes: what a waiting chat needs; with libcurl's smallest,
-                                          1024, it takes 1 KB less and a burst a quarter longer */
-static const long USUAL_BUFFER = 16384;
+static const long BUFFERS[] = {              /* bytes */
+                               [RL_HTTP_USUAL] = 16384,
+                               [RL_HTTP_LITTLE] = 2048,
+                               [RL_HTTP_LEAST] = 1024};
 
 
 void rl_http_set_house_rules(CURL *easy)
@@ -160,7 +161,7 @@ CURLcode rl_http_set_request(CURL *easy, const struct rl_http_request *request)
 {
     set_method(easy, request);
     set_version(easy, request);
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, request->small ? SMALL_BUFFER : USUAL_BUFFER);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFERS[request->room]);
     if (set_certificates(easy, request) != 0 ||
         curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy != NULL ? request->proxy : "") != 0 ||
         curl_easy_setopt(easy, CURLOPT_NOPROXY, request->no_proxy) != 0 ||

@@ -176,7 +176,8 @@ static int l_chat(lua_State *L)
     struct rl_chat_request request = {.http = plan->http,
                                       .want = read_want(L),
                                       .n = plan->n,
-                                      .is_cumulative = plan->is_cumulative};
+                                      .is_cumulative = plan->is_cumulative,
+                                      .is_stream = plan->is_stream};
     if (!lua_isnil(L, TOTAL))
         request.http.limits.total_ms = rl_opt_ms(L, TOTAL);
     struct handle *handle = push_handle(L);
@@ -304,9 +305,9 @@ static void push_info(lua_State *L, const struct handle *handle, bool few)
 static const char *transport_kind(const struct rl_chat *chat)
 {
     bool answered = chat->head.complete && chat->head.status < 300;
-    if (chat->err.code == RL_ECONNECT && answered)
+    if (chat->code == RL_ECONNECT && answered)
         return rl_err_name(RL_EINCOMPLETE);
-    return rl_err_name(chat->err.code);
+    return rl_err_name(chat->code);
 }
 
 
@@ -315,9 +316,9 @@ static void push_transport_error(lua_State *L, const struct rl_chat *chat)
     lua_createtable(L, 0, 4);
     lua_pushstring(L, transport_kind(chat));
     lua_setfield(L, -2, "kind");
-    lua_pushstring(L, chat->err.message);
+    lua_pushstring(L, chat->why);
     lua_setfield(L, -2, "message");
-    set_flag(L, "retryable", chat->err.code == RL_ECONNECT || chat->err.code == RL_ETIMEOUT);
+    set_flag(L, "retryable", chat->code == RL_ECONNECT || chat->code == RL_ETIMEOUT);
 }
 
 
@@ -325,7 +326,7 @@ static void push_transport_error(lua_State *L, const struct rl_chat *chat)
  * only what the server said about a failed request explains more than that. */
 static bool is_transport_error(const struct rl_chat *chat)
 {
-    if (chat->err.code == RL_OK || rl_message_complete(chat->message))
+    if (chat->code == RL_OK || rl_message_complete(chat->message))
         return false;
     const cJSON *error = rl_message_error(chat->message);
     const char *kind = rl_json_text(rl_json_get(error, "kind"));
@@ -335,7 +336,7 @@ static bool is_transport_error(const struct rl_chat *chat)
 
 static void push_completion(lua_State *L, const struct rl_chat *chat)
 {
-    const cJSON *completion = rl_message_completion(chat->message);
+    const cJSON *completion = chat->code != RL_ENOMEM ? rl_message_completion(chat->message) : NULL;
     if (completion != NULL)
         rl_lua_push_json(L, completion, false);
     else
@@ -415,8 +416,8 @@ static int k_finish(lua_State *L, int status, lua_KContext ctx)
         return push_closed(L);
     if (rl_wake_reason(L) != RL_WAKE_DONE)
         return luaL_error(L, "deadlock: nothing is left that could bring the response");
-    if (handle->chat.err.code == RL_ENOMEM)
-        return luaL_error(L, "%s", handle->chat.err.message);
+    if (handle->chat.code == RL_ENOMEM)
+        return luaL_error(L, "not enough memory for the response");
     if (is_transport_error(&handle->chat) || rl_message_error(handle->chat.message) != NULL)
         return push_failed(L, handle);
     if (lua_istable(L, 2))

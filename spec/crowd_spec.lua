@@ -1,6 +1,7 @@
 --- crowd_spec.lua -- many agents at once, in one process, over real sockets.
 local core = require "rille.core"
 local crowd = require "spec.support.crowd"
+local program = require "spec.support.program"
 local rille = require "rille"
 local step = require "rille.script"
 
@@ -51,6 +52,30 @@ describe("a crowd of agents", function()
     local model = two_rounds()
     run_all(rille.agent { model = model, tools = { look } }, crowd(300))
     model:assert_done()
+  end))
+
+  --- KB of a program in which so many agents wait for their answer.
+  local function resident(url, count)
+    local result = program.run { "-e", ([[
+      local rille = require "rille"
+      local agent = rille.agent { model = "m", base_url = %q, params = { stream = false } }
+      for _ = 1, %d do rille.spawn(agent.run, agent, "hello") end
+      rille.sleep(1)
+      print(rille.uv.resident_set_memory() // 1024)
+      os.exit(0, false)
+    ]]):format(url, count) }
+    assert.equal("", result.stderr)
+    return tonumber(result.stdout)
+  end
+
+  it("takes little while it waits", async(function()
+    if os.getenv("RILLE_HOST_FLAGS") then return end   -- a sanitizer takes more
+    local server <close> = assert(rille.mock.serve(step { step.text("late", { delay = 60 }), loop = true }))
+    local few = resident(server.url, 20)
+    local each = (resident(server.url, 320) - few) / 300
+    assert.is_true(each < 27, ("%.1f KB each"):format(each))
+    server:close()
+    core.sleep(0.05)
   end))
 
   it("stops at once when it is cancelled", async(function()
