@@ -349,7 +349,7 @@ enum rl_task_state rl_task_state(const struct rl_task *task)
 
 bool rl_task_is_cancelled(const struct rl_task *task)
 {
-    return task->cancelled;
+    return task->cancelled || rl_task_is_late(task);
 }
 
 

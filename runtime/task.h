@@ -166,7 +166,7 @@ enum rl_task_state {
 };
 enum rl_task_state rl_task_state(const struct rl_task *task);
 
-/* Is it being ended before its time? */
+/* Is it being ended before its time, or is its deadline over? */
 bool rl_task_is_cancelled(const struct rl_task *task);
 
 /* Has it been resumed? */

@@ -27,9 +27,9 @@ local LANES_GRACE <const> = 1.6   -- seconds for calls side by side to end when 
 local function answer(run, record, content, ok)
   if record.content ~= nil then return end
   record.content, record.ok = content, ok
-  if not run.bus:has_listener("tool_result") then return end
+  if run.bus.is_silent or not run.bus:has_listener("tool_result") then return end
   run.bus:emit("tool_result", { call = lookup.shown(record), content = content, ok = ok,
-    seconds = record.started and time.now() - record.started or 0 })
+    seconds = record.ran and time.now() - record.ran or 0 })
 end
 
 
@@ -64,8 +64,8 @@ end
 
 local function perform(run, record)
   if not is_allowed(run, record) then return end
-  record.ran, record.started = true, time.now()
-  if run.bus:has_listener("tool_call") then run.bus:emit("tool_call", { call = lookup.shown(record) }) end
+  record.ran = time.now()
+  if not run.bus.is_silent and run.bus:has_listener("tool_call") then run.bus:emit("tool_call", { call = lookup.shown(record) }) end
   local content, ok, stop = worker.run(run, record)
   if stop then run:stop(stop) end
   answer(run, record, content, ok)

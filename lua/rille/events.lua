@@ -72,7 +72,7 @@ end
 -- ---------------------------------------------------------------- the bus
 
 ---@class rille.Bus
----@field is_quiet boolean    it never had handlers or readers of its own
+---@field is_silent boolean    nobody listens, here or further out: what may be asked before has_listener is
 local Bus = {}
 Bus.__index = Bus
 
@@ -99,7 +99,7 @@ end
 
 
 local function add_handlers(self, handlers)
-  self.handlers, self.is_quiet = append(self.handlers, handlers), false
+  self.handlers, self.is_silent = append(self.handlers, handlers), false
 end
 
 
@@ -111,7 +111,7 @@ end
 ---@return rille.Bus
 function events.new(name, parent, first, second, third)
   local self = setmetatable({
-    parent = parent, path = parent and path_to(name, parent) or { name }, is_quiet = true, last = nil, is_told = nil,
+    parent = parent, path = parent and path_to(name, parent) or { name }, is_silent = not parent, last = nil, is_told = nil,
   }, Bus)
   if first then add_handlers(self, first) end
   if second then add_handlers(self, second) end
@@ -127,16 +127,6 @@ function Bus:rename(name)
 end
 
 
-local function is_heard(bus, kind, second, third)
-  if bus.readers[1] then return true end
-  for i = 1, #bus.handlers do
-    local handlers = bus.handlers[i]
-    if handlers[kind] or second and handlers[second] or third and handlers[third] then return true end
-  end
-  return false
-end
-
-
 --- Does anybody listen for one of these types, here or further out?
 ---@param kind string
 ---@param second? string
@@ -145,7 +135,11 @@ end
 function Bus:has_listener(kind, second, third)
   local bus = self
   repeat
-    if not bus.is_quiet and is_heard(bus, kind, second, third) then return true end
+    if bus.readers[1] then return true end
+    for i = 1, #bus.handlers do
+      local handlers = bus.handlers[i]
+      if handlers[kind] or second and handlers[second] or third and handlers[third] then return true end
+    end
     bus = bus.parent
   until not bus
   return false
@@ -210,7 +204,7 @@ end
 ---@param event table
 function Bus:finish(kind, event)
   self.last = self.last or complete(self, event, kind)
-  if self.is_quiet then
+  if self.is_silent then
     self.is_told = true
     return
   end
@@ -239,7 +233,7 @@ function Bus:reader(on_leave, patience)
     reader.queue:put(self.last)
     reader.queue:finish()
   else
-    self.readers, self.is_quiet = append(self.readers, reader), false
+    self.readers, self.is_silent = append(self.readers, reader), false
   end
   return reader
 end

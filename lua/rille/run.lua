@@ -229,7 +229,7 @@ function Run:commit(turn)
   local results = turn.results
   if results[1] or not messages.is_empty(turn.message) then self.transcript:append_all(results, turn.message) end
   turn.seconds = time.now() - self.turn_started
-  if self.bus:has_listener("turn") then self.bus:emit("turn", { number = turn.number, usage = turn.usage }) end
+  if not self.bus.is_silent then self.bus:emit("turn", { number = turn.number, usage = turn.usage }) end
 end
 
 

@@ -70,7 +70,7 @@ function Task:returned() end
 ---@return boolean
 function Task:has_begun() end
 
----@return boolean
+---@return boolean    when its deadline is over, too
 function Task:is_cancelled() end
 
 --- What a task works for (core.spawn_for), or the nearest one of those that led to it.

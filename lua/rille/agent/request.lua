@@ -126,7 +126,8 @@ end
 
 --- A run that is stopped while it waits for an answer keeps what had arrived.
 local function converse(run, turn)
-  local want = run.bus:has_listener("text", "reasoning", "refusal") and "deltas" or nil
+  local bus = run.bus
+  local want = not bus.is_silent and bus:has_listener("text", "reasoning", "refusal") and "deltas" or nil
   local opening = run.opening or nil
   local exchange <close>, refused = chat.ask(run.ask:wish(opening ~= nil), run.transcript, opening, want, nil, turn, keep_text, run)
   if not exchange then return nil, refused end
@@ -163,7 +164,7 @@ end
 ---@return rille.Failure? failure
 function request.send(run, turn)
   run.turn_started = time.now()
-  if run.bus:has_listener("request") then
+  if not run.bus.is_silent and run.bus:has_listener("request") then
     run.bus:emit("request", { number = turn.number, model = request.model_name(run.ask.model),
       messages = #run.transcript + (run.opening and 1 or 0) })
   end
@@ -171,7 +172,7 @@ function request.send(run, turn)
   if not answered then return broken(run, turn, trouble) end
   account_for(run, turn, turn)
   run.partial_pieces = nil
-  if run.bus:has_listener("message") then run.bus:emit("message", { message = turn.message }) end
+  if not run.bus.is_silent then run.bus:emit("message", { message = turn.message }) end
   return turn.message
 end
 

@@ -28,6 +28,9 @@ local UNIQUE_KEYS <const> = { unique_keys = true }
 ---@field problem? string     why it cannot be run
 ---@field wire table          its entry in message.tool_calls
 ---@field wrong_arguments? boolean
+---@field ran? number         when its tool began to run
+---@field task? rille.Task    of its tool
+---@field content? string|table    of its result
 
 
 -- ---------------------------------------------------------------- ids and names
@@ -129,7 +132,7 @@ end
 local function new_record(kind, name, arguments)
   return {
     kind = kind, name = name, arguments = arguments, decoded = nil, id = nil, wire = nil, problem = nil, tool = nil,
-    context = nil, ran = nil, started = nil, deadline = nil, content = nil, ok = nil,
+    context = nil, ran = nil, task = nil, content = nil, ok = nil,
   }
 end
 

@@ -4,7 +4,6 @@
 
 local core = require "rille.core"
 local failure = require "rille.failure"
-local time = require "rille.time"
 
 ---@class rille.Context
 ---@field value any                      what the caller of the run passed
@@ -74,9 +73,8 @@ end
 --- Is this call to end: cancelled, or over its time? For loops that do not wait for anything.
 ---@return boolean
 function Context:cancelled()
-  local record = self._record
-  local task = record.task
-  return self._run.stopping ~= nil or task ~= nil and (task:is_cancelled() or time.now() >= record.deadline)
+  local task = self._record.task
+  return self._run.stopping ~= nil or task ~= nil and task:is_cancelled()
 end
 
 

@@ -12,7 +12,6 @@ local result = require "rille.dispatch.result"
 local worker = {}
 
 local CANCEL_GRACE <const> = 1.2   -- seconds to clean up when the run is cancelled: so the run still hears of it
-local CLOCK_GRAIN <const> = 0.005    -- seconds that the loop's clock may be behind or ahead
 
 local NO_NULLS <const> = { nulls = false }
 local over <const> = { done = true, failed = true, cancelled = true }
@@ -85,7 +84,7 @@ function worker.run(run, record)
     arguments = core.json_decode(arguments, NO_NULLS)
   end
   local task = core.spawn_for(context, seconds, late, tool.run, arguments, context)
-  record.task, record.deadline = task, record.started + seconds - CLOCK_GRAIN
+  record.task = task
   return read(record, late, task:outcome())
 end
 
