@@ -11,7 +11,6 @@
 #include "utf8.h"
 
 #include <math.h>
-#include <string.h>
 
 enum {
     MOST_CALLS = 128,            /* of one message: as in lua/rille/dispatch/calls.lua */
@@ -205,25 +204,35 @@ static int l_fits(lua_State *L)
 
 /* ------------------------------------------------------------------ reading a call */
 
+/* The names of the members that are looked at and written, upvalues of read_calls from here on. */
+enum { TYPE = 2, ID, FUNCTION, NAME, ARGUMENTS, SHAPE, KIND, TOOL, DECODED, WIRE, NAMES };
+
+static const char *const names[NAMES] = {
+    [TYPE] = "type",           [ID] = "id",        [FUNCTION] = "function", [NAME] = "name",
+    [ARGUMENTS] = "arguments", [SHAPE] = "_shape", [KIND] = "kind",         [TOOL] = "tool",
+    [DECODED] = "decoded",     [WIRE] = "wire",
+};
+
+
 /* Pushes table[name]. */
-static int get(lua_State *L, int table, const char *name)
+static int get(lua_State *L, int table, int name)
 {
-    lua_pushstring(L, name);
+    lua_pushvalue(L, lua_upvalueindex(name));
     return lua_rawget(L, table);
 }
 
 
 /* Pushes the string table[name]; false when it is none, or empty. */
-static bool get_string(lua_State *L, int table, const char *name)
+static bool get_string(lua_State *L, int table, int name)
 {
     return get(L, table, name) == LUA_TSTRING && lua_rawlen(L, -1) > 0;
 }
 
 
 /* record[name] = the value at <index> */
-static void keep(lua_State *L, int record, const char *name, int index)
+static void keep(lua_State *L, int record, int name, int index)
 {
-    lua_pushstring(L, name);
+    lua_pushvalue(L, lua_upvalueindex(name));
     lua_pushvalue(L, index);
     lua_rawset(L, record);
 }
@@ -283,26 +292,26 @@ static bool read_call(lua_State *L, int entry, int tools, int ids)
     /* what is pushed stands in this order */
     int type = entry + 1, id = type + 1, called = id + 1, name = called + 1, tool = name + 1,
         shape = tool + 1, text = shape + 1, value = text + 1, bytes = value + 1, record = bytes + 1;
-    if (!lua_istable(L, entry) || !get_string(L, entry, "type") ||
-        strcmp(lua_tostring(L, type), "function") != 0)
+    if (!lua_istable(L, entry) || get(L, entry, TYPE) != LUA_TSTRING ||
+        !lua_rawequal(L, type, lua_upvalueindex(FUNCTION)))
         return false;
-    if (!get_string(L, entry, "id") || !is_own(L, ids) || get(L, entry, "function") != LUA_TTABLE ||
-        !get_string(L, called, "name"))
+    if (!get_string(L, entry, ID) || !is_own(L, ids) || get(L, entry, FUNCTION) != LUA_TTABLE ||
+        !get_string(L, called, NAME))
         return false;
     lua_pushvalue(L, name);
-    if (lua_rawget(L, tools) != LUA_TTABLE || get(L, tool, "_shape") != LUA_TTABLE)
+    if (lua_rawget(L, tools) != LUA_TTABLE || get(L, tool, SHAPE) != LUA_TTABLE)
         return false;
-    if (!get_string(L, called, "arguments") || !decode_object(L, text) || !fits(L, value, shape, 0))
+    if (!get_string(L, called, ARGUMENTS) || !decode_object(L, text) || !fits(L, value, shape, 0))
         return false;
     push_frozen(L, value);
     lua_createtable(L, 0, FIELDS);
-    keep(L, record, "kind", type);
-    keep(L, record, "id", id);
-    keep(L, record, "name", name);
-    keep(L, record, "tool", tool);
-    keep(L, record, "arguments", bytes);
-    keep(L, record, "decoded", value);
-    keep(L, record, "wire", entry);
+    keep(L, record, KIND, type);
+    keep(L, record, ID, id);
+    keep(L, record, NAME, name);
+    keep(L, record, TOOL, tool);
+    keep(L, record, ARGUMENTS, bytes);
+    keep(L, record, DECODED, value);
+    keep(L, record, WIRE, entry);
     return true;
 }
 
@@ -334,11 +343,16 @@ static int l_read_calls(lua_State *L)
 }
 
 
-static const luaL_Reg functions[] = {{"fits", l_fits}, {"read_calls", l_read_calls}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"fits", l_fits}, {NULL, NULL}};
 
 
 int rl_open_calls(lua_State *L)
 {
     rl_core_functions(L, functions);
+    lua_pushlightuserdata(L, rl_core_engine(L));
+    for (int i = TYPE; i < NAMES; i++)
+        lua_pushstring(L, names[i]);
+    lua_pushcclosure(L, l_read_calls, NAMES - 1);
+    lua_setfield(L, -2, "read_calls");
     return 0;
 }

@@ -105,18 +105,16 @@ end
 
 
 --- The first budget on the way up in which `amount` more would be too much, as a failure.
-function Limits:_refusal(kind, amount)
-  local budget = self
-  while budget do
+local function refusal_of(budget, kind, amount)
+  repeat
     local most = budget[kind]
     if most and budget.used[kind] + amount > most then return limits.reached(kind, most) end
     budget = budget.parent
-  end
+  until not budget
 end
 
 
-function Limits:_charge(kind, amount)
-  local budget = self
+local function charge(budget, kind, amount)
   repeat
     local used = budget.used
     used[kind] = used[kind] + amount
@@ -141,8 +139,8 @@ function Limits:seconds_left()
 end
 
 
-function Limits:_is_late()
-  local left, limit = self:seconds_left()
+local function is_late(budget)
+  local left, limit = budget:seconds_left()
   if left and left <= 0 then return limits.reached("seconds", limit) end
 end
 
@@ -152,20 +150,20 @@ end
 ---@return rille.Failure?     when a budget does not allow it; then nothing was taken
 function Limits:take_turn(reserve)
   -- With the budget used up not even an empty answer is affordable, whatever is reserved.
-  local refusal = self.is_timed and self:_is_late() or self:_refusal("turns", 1)
-    or self.is_metered and self:_refusal("tokens", math.max(1, reserve or 1))
+  local refusal = self.is_timed and is_late(self) or refusal_of(self, "turns", 1)
+    or self.is_metered and refusal_of(self, "tokens", math.max(1, reserve or 1))
   if refusal then return refusal end
-  self:_charge("turns", 1)
+  charge(self, "turns", 1)
 end
 
 
 --- Takes one call from every budget on the way up, before it runs.
 ---@return rille.Failure?
 function Limits:take_call()
-  local refusal = self.is_timed and self:_is_late() or self.is_metered and self:_refusal("tokens", 1)
-    or self.is_counted and self:_refusal("tool_calls", 1)
+  local refusal = self.is_timed and is_late(self) or self.is_metered and refusal_of(self, "tokens", 1)
+    or self.is_counted and refusal_of(self, "tool_calls", 1)
   if refusal then return refusal end
-  self:_charge("tool_calls", 1)
+  charge(self, "tool_calls", 1)
 end
 
 
@@ -178,7 +176,7 @@ end
 
 ---@param count number
 function Limits:add_tokens(count)
-  self:_charge("tokens", count)
+  charge(self, "tokens", count)
 end
 
 

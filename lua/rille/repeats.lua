@@ -19,8 +19,8 @@ local WINDOW <const> = 3     -- times `most` (20 at most), in turns
 local SAMPLE <const> = 256   -- bytes of head and tail that stand for a result
 local NONE <const> = {}
 
---- What is kept of a call: its last result, and the turns in which it came.
----@alias rille.RepeatEntry {[1]: any, [integer]: integer}
+--- What is kept of a call: what stands for its last result, and the turns in which that came.
+---@alias rille.RepeatEntry {[1]: string, [integer]: integer}
 
 
 ---@param most number   this many end the run; the model is told at 3
@@ -30,9 +30,9 @@ function repeats.new(most)
 end
 
 
---- What stands for a result: itself, unless it is a long text.
+--- What stands for a result that is long, or no text: it is not kept alive.
 local function digest(content)
-  if not content or #content <= 2 * SAMPLE or type(content) ~= "string" then return content end
+  if type(content) ~= "string" then return tostring(content) end
   return ("%d\0%s\0%s"):format(#content, content:sub(1, SAMPLE), content:sub(-SAMPLE))
 end
 
@@ -62,8 +62,9 @@ function Repeats:observe(calls)
   local again, stop, any_ran = NONE, nil, false
   for i = 1, #calls do
     local call = calls[i]
-    local key, result = call.name .. "\0" .. call.arguments, digest(call.content)
-    local entry, count = seen[key], 1
+    local key, result, count = call.name .. "\0" .. call.arguments, call.content, 1
+    if type(result) ~= "string" or #result > 2 * SAMPLE then result = digest(result) end
+    local entry = seen[key]
     any_ran = any_ran or call.ran
     if entry and entry[1] == result then
       count = self:_recount(entry)
