@@ -317,7 +317,7 @@ static int take_unknown(cJSON **to, cJSON *from, const char *const *known, struc
             *to = cJSON_CreateObject();
         if (*to == NULL)
             return RL_ENOMEM;
-        rc = rl_extras_merge(*to, cJSON_DetachItemViaPointer(from, member), room);
+        rc = rl_extras_merge(*to, rl_tree_take(from, member), room);
     }
     return rc;
 }

@@ -71,9 +71,10 @@ static int take_logprobs(struct rl_choice *choice, cJSON *item, struct rl_gather
     }
     if (kept == NULL)
         return RL_ENOMEM;
-    while (item->child != NULL && rc == RL_OK) {
-        cJSON *member = cJSON_DetachItemViaPointer(item, item->child);
-        bool is_place = cJSON_IsNull(member) && rl_json_get(kept, member->string) == NULL;
+    for (cJSON *next, *child = item->child; child != NULL && rc == RL_OK; child = next) {
+        next = child->next;
+        bool is_place = cJSON_IsNull(child) && rl_json_get(kept, child->string) == NULL;
+        cJSON *member = rl_tree_take(item, child);
         rc = is_place ? rl_extras_keep(kept, member) : rl_extras_merge(kept, member, &gather->room);
     }
     return rc;
@@ -107,10 +108,10 @@ static int take_members(struct rl_choice *choice, cJSON *item, bool is_body,
         next = member->next;
         if (is_known(member->string))
             continue;
-        cJSON_DetachItemViaPointer(item, member);
         bool stays = is_body && rl_json_get(choice->entry, member->string) == NULL;
-        rc = stays ? rl_extras_keep(choice->entry, member)
-                   : rl_extras_set(choice->entry, member, &gather->room);
+        cJSON *taken = rl_tree_take(item, member);
+        rc = stays ? rl_extras_keep(choice->entry, taken)
+                   : rl_extras_set(choice->entry, taken, &gather->room);
     }
     return rc;
 }

@@ -268,8 +268,8 @@ static int take_audio(struct rl_choice *choice, cJSON *item, struct rl_gather *g
     if (audio->members == NULL)
         return RL_ENOMEM;
     choice->is_touched = true;
-    while (item->child != NULL && rc == RL_OK) {
-        cJSON *member = cJSON_DetachItemViaPointer(item, item->child);
+    for (cJSON *next, *member = item->child; member != NULL && rc == RL_OK; member = next) {
+        next = member->next;
         cJSON *old = rl_json_get(audio->members, member->string);
         const char *text = rl_json_text(member);
         bool is_script = text != NULL && old != NULL && strcmp(member->string, "transcript") == 0;
@@ -278,10 +278,8 @@ static int take_audio(struct rl_choice *choice, cJSON *item, struct rl_gather *g
         } else if (is_script) {
             rc = rl_text_append(&old, text, strlen(text), &gather->room);
         } else {
-            rc = rl_extras_set(audio->members, member, &gather->room);
-            continue;
+            rc = rl_extras_set(audio->members, rl_tree_take(item, member), &gather->room);
         }
-        rl_tree_free(member);
     }
     return rc;
 }
@@ -378,8 +376,7 @@ static int take_unknown(struct rl_choice *choice, cJSON *delta, cJSON *member,
         rc = take_details(choice, member, gather);
     if (rc != RL_OK)
         return rc;
-    cJSON_DetachItemViaPointer(delta, member);
-    return rl_extras_merge(choice->message, member, &gather->room);
+    return rl_extras_merge(choice->message, rl_tree_take(delta, member), &gather->room);
 }
 
 
@@ -405,7 +402,7 @@ static int keep_as_sent(struct rl_choice *choice, cJSON *message, cJSON *member,
         rc = take_details(choice, member, gather);
     if (rc != RL_OK)
         return rc;
-    return rl_extras_keep(choice->message, cJSON_DetachItemViaPointer(message, member));
+    return rl_extras_keep(choice->message, rl_tree_take(message, member));
 }
 
 

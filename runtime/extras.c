@@ -51,6 +51,8 @@ static void refund(const cJSON *tree, struct rl_room *room)
 
 int rl_extras_keep(cJSON *object, cJSON *item)
 {
+    if (item == NULL)
+        return RL_ENOMEM;
     cJSON_AddItemToArray(object, item); /* links it under the name that it has, and cannot fail */
     return is_wide(object) ? RL_ETOOBIG : RL_OK;
 }
@@ -58,6 +60,8 @@ int rl_extras_keep(cJSON *object, cJSON *item)
 
 int rl_extras_set(cJSON *object, cJSON *item, struct rl_room *room)
 {
+    if (item == NULL)
+        return RL_ENOMEM;
     if (cJSON_IsNull(item)) {
         rl_tree_free(item);
         return RL_OK;
@@ -203,12 +207,13 @@ static int start_array(cJSON *object, cJSON *item, struct rl_room *room)
 
 int rl_extras_merge(cJSON *object, cJSON *item, struct rl_room *room)
 {
-    cJSON *old = rl_json_get(object, item->string);
+    cJSON *old = item != NULL ? rl_json_get(object, item->string) : NULL;
     if (cJSON_IsObject(item) && cJSON_IsObject(old))
         return merge_members(old, item, room);
     if (cJSON_IsArray(item))
         return cJSON_IsArray(old) ? append_items(old, item, room) : start_array(object, item, room);
-    if (names_text(item->string) && rl_json_text(item) != NULL && rl_json_text(old) != NULL)
+    if (item != NULL && names_text(item->string) && rl_json_text(item) != NULL &&
+        rl_json_text(old) != NULL)
         return append_text(old, item, room);
     return rl_extras_set(object, item, room);
 }

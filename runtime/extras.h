@@ -12,8 +12,8 @@
 
 #include <cjson/cJSON.h>
 
-/* All take the detached, named <item> in every case and return 0, RL_ENOMEM or RL_ETOOBIG. The
- * first two drop nulls. */
+/* All take the detached, named <item> in every case and return 0, RL_ENOMEM (also for NULL, which
+ * is what taking one gives without memory) or RL_ETOOBIG. The first two drop nulls. */
 
 /* Adds <item> to <object> as the next fragment of its member. */
 int rl_extras_merge(cJSON *object, cJSON *item, struct rl_room *room);

@@ -8,6 +8,7 @@
 #include "decimal.h"
 #include "guard.h"
 #include "json_build.h"
+#include "tree.h"
 #include "utf8.h"
 
 #include <math.h>
@@ -130,9 +131,10 @@ cJSON *rl_json_parse(const char *text, size_t len, const struct rl_json_limits *
         fail_guard(&guard, err);
         goto done;
     }
-    bool in_block = (flags & RL_JSON_ONE_BLOCK) != 0;
+    bool in_block = (flags & (RL_JSON_ONE_BLOCK | RL_JSON_PASSING)) != 0;
+    int marks = (flags & RL_JSON_PASSING) != 0 ? RL_TREE_LENT | RL_TREE_PASSING : RL_TREE_LENT;
     tree = rl_json_build(carried.len > 0 ? carried.data : text, carried.len > 0 ? carried.len : len,
-                         in_block ? guard.nodes : 0);
+                         in_block ? guard.nodes : 0, marks);
     if (tree == NULL) {
         rl_err_set(err, RL_ENOMEM, OUT_OF_MEMORY);
     } else if ((flags & RL_JSON_UNIQUE_KEYS) != 0 && check_keys(tree, err) != RL_OK) {

@@ -29,7 +29,8 @@ struct rl_json_limits {
 
 enum {
     RL_JSON_UNIQUE_KEYS = 1, /* duplicate keys in one object are an error (tool arguments) */
-    RL_JSON_ONE_BLOCK = 2    /* the tree and its texts lie in one block that begins with the root */
+    RL_JSON_ONE_BLOCK = 2,   /* the tree and its texts lie in one block that begins with the root */
+    RL_JSON_PASSING = 4      /* and who keeps an item copies it: the block goes soon */
 };
 
 /* 64 MiB, depth 128, 1,000,000 nodes. */

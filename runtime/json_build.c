@@ -29,6 +29,7 @@ struct builder {
     const char *end;
     cJSON *items; /* the next item and the next text in the block; NULL: there is none */
     char *texts;
+    int marks;                 /* of all items; 0 without a block */
     struct rl_c_locale locale; /* entered with the first number that strtod reads */
     bool in_locale;
 };
@@ -46,7 +47,7 @@ static void skip_space(struct builder *b)
 /* What an item is, beside where it lies and whose its name is. */
 static void set_type(cJSON *item, int type)
 {
-    item->type = (item->type & (cJSON_StringIsConst | RL_TREE_LENT)) | type;
+    item->type = (item->type & (cJSON_StringIsConst | RL_TREE_LENT | RL_TREE_PASSING)) | type;
 }
 
 
@@ -56,7 +57,7 @@ static cJSON *new_item(struct builder *b)
     if (item == NULL)
         return NULL;
     memset(item, 0, sizeof(*item));
-    item->type = b->items != NULL ? cJSON_NULL | RL_TREE_LENT : cJSON_NULL;
+    item->type = cJSON_NULL | b->marks;
     return item;
 }
 
@@ -302,9 +303,9 @@ static bool open_block(struct builder *b, size_t nodes)
 }
 
 
-cJSON *rl_json_build(const char *text, size_t len, size_t nodes)
+cJSON *rl_json_build(const char *text, size_t len, size_t nodes, int marks)
 {
-    struct builder builder = {.p = text, .end = text + len};
+    struct builder builder = {.p = text, .end = text + len, .marks = nodes > 0 ? marks : 0};
     if (nodes > 0 && !open_block(&builder, nodes))
         return NULL;
     cJSON *root = new_item(&builder);

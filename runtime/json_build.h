@@ -12,7 +12,7 @@
 
 /* The tree of a text that rl_guard_whole accepts and leaves as it is. NULL without memory. <nodes>:
  * how many values the guard has counted; then all of the tree lies in one block (json.h), and its
- * items say so (tree.h). 0: each item has memory of its own. */
-cJSON *rl_json_build(const char *text, size_t len, size_t nodes);
+ * items have these <marks> (tree.h). 0: each item has memory of its own. */
+cJSON *rl_json_build(const char *text, size_t len, size_t nodes, int marks);
 
 #endif

@@ -96,9 +96,8 @@ static int fail_malformed(struct rl_message *message, struct rl_span data)
 /* What the response said to what it was given. */
 static int taken(struct rl_message *message, int rc)
 {
-    if (rc == RL_ETOOBIG)
-        return fail_text(message, "bad_chunk", "the reply holds more than may be kept of one");
-    return rc;
+    static const char why[] = "the reply holds more than may be kept of one";
+    return rc != RL_ETOOBIG ? rc : fail_text(message, "bad_chunk", why);
 }
 
 
@@ -106,7 +105,7 @@ static int taken(struct rl_message *message, int rc)
 static int take_object(struct rl_message *message, cJSON *object, bool is_named, bool is_body)
 {
     if (rl_reply_is_error(object, is_named))
-        return fail(message, rl_reply_error_json("stream_error", object));
+        return fail(message, rl_reply_error_json("stream_error", rl_tree_take(NULL, object)));
     int rc = taken(message, rl_response_take(&message->response, object, is_body));
     rl_tree_free(object);
     return rc;
@@ -152,10 +151,13 @@ static int take_json(struct rl_message *message, struct rl_span data, bool is_na
     int rc;
     if (!is_named && rl_response_repeats(&message->response, data, &rc))
         return taken(message, rc);
-    cJSON *payload = rl_json_parse(data.at, data.len, NULL, 0, &err);
+    cJSON *payload = rl_json_parse(data.at, data.len, NULL, RL_JSON_PASSING, &err);
     rl_response_expect(&message->response, is_named ? NULL : payload, data);
-    if (payload != NULL)
-        return take_payload(message, payload, is_named, false);
+    if (payload != NULL) {
+        rc = take_payload(message, payload, is_named, false);
+        cJSON_free(payload);
+        return rc;
+    }
     if (err.code == RL_ENOMEM)
         return RL_ENOMEM;
     if (is_named)
@@ -266,8 +268,7 @@ static size_t sniff(struct rl_message *message, const char *bytes, size_t len)
 /* Keeps the bytes up to <most> of all; the rest is dropped. */
 static int keep_head(struct rl_message *message, const char *bytes, size_t len, size_t most)
 {
-    if (most > message->body.max)
-        most = message->body.max;
+    most = most < message->body.max ? most : message->body.max;
     size_t room = message->body.len < most ? most - message->body.len : 0;
     return rl_buf_add(&message->body, bytes, len < room ? len : room);
 }
@@ -276,9 +277,7 @@ static int keep_head(struct rl_message *message, const char *bytes, size_t len, 
 static int feed_events(struct rl_message *message, const char *bytes, size_t len)
 {
     int rc = message->has_events ? RL_OK : keep_head(message, bytes, len, HEAD_BYTES);
-    if (rc == RL_OK)
-        rc = rl_sse_feed(&message->sse, bytes, len);
-    return rc;
+    return rc != RL_OK ? rc : rl_sse_feed(&message->sse, bytes, len);
 }
 
 

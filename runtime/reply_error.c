@@ -353,6 +353,8 @@ static cJSON *make(const char *kind, struct finding *found, cJSON *detail)
 
 cJSON *rl_reply_error_json(const char *kind, cJSON *payload)
 {
+    if (payload == NULL)
+        return NULL;
     struct finding found = {0};
     rl_buf_init(&found.message, LONGEST_MESSAGE);
     const cJSON *object = first_object(payload);

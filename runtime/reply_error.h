@@ -19,7 +19,7 @@ bool rl_reply_is_error(const cJSON *payload, bool is_named);
 
 /* Each returns a new error object, or NULL without memory. */
 
-/* From a payload, which is taken; NULL when nothing was said. */
+/* From a payload, which is taken; NULL when there was no memory for it. */
 cJSON *rl_reply_error_json(const char *kind, cJSON *payload);
 
 /* From plain text, of which the first 500 characters are kept; NULL when nothing was said. */

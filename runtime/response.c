@@ -225,9 +225,9 @@ static int keep_body(struct rl_response *response, cJSON *chunk)
         if (strcmp(member->string, "choices") == 0 ||
             (old != NULL && !is_void(old, member->string)))
             continue;
-        cJSON_DetachItemViaPointer(chunk, member);
-        rc = old == NULL ? rl_extras_keep(response->root, member)
-                         : rl_extras_set(response->root, member, &response->gather.room);
+        cJSON *taken = rl_tree_take(chunk, member);
+        rc = old == NULL ? rl_extras_keep(response->root, taken)
+                         : rl_extras_set(response->root, taken, &response->gather.room);
     }
     return rc;
 }
@@ -240,8 +240,7 @@ static int take_members(struct rl_response *response, cJSON *chunk, bool is_chun
         next = member->next;
         if (!is_apart(member->string) &&
             counts(member, rl_json_get(response->root, member->string), is_chunk))
-            rc = rl_extras_set(response->root, cJSON_DetachItemViaPointer(chunk, member),
-                               &response->gather.room);
+            rc = rl_extras_set(response->root, rl_tree_take(chunk, member), &response->gather.room);
     }
     return rc;
 }

@@ -2,6 +2,7 @@
 #include "text.h"
 
 #include "err.h"
+#include "tree.h"
 
 #include <limits.h>
 #include <string.h>
@@ -107,7 +108,7 @@ int rl_text_append(cJSON **text, const char *carried, size_t len, struct rl_room
 int rl_text_take(cJSON **text, cJSON *parent, cJSON *item, struct rl_room *room)
 {
     size_t len = strlen(item->valuestring);
-    if (*text != NULL || len >= INT_MAX)
+    if (*text != NULL || len >= INT_MAX || (item->type & RL_TREE_PASSING) != 0)
         return rl_text_append(text, item->valuestring, len, room);
     int rc = rl_room_take(room, len, 1);
     if (rc != RL_OK)

@@ -10,6 +10,8 @@ void rl_tree_free(cJSON *item)
 {
     for (cJSON *next; item != NULL; item = next) {
         next = item->next;
+        if ((item->type & RL_TREE_PASSING) != 0)
+            continue; /* all of it is in the block */
         if (item->child != NULL)
             rl_tree_free(item->child);
         if (item->valuestring != NULL && (item->type & cJSON_IsReference) == 0)
@@ -64,6 +66,14 @@ cJSON *rl_tree_copy(const cJSON *item)
         return copy;
     rl_tree_free(copy);
     return NULL;
+}
+
+
+cJSON *rl_tree_take(cJSON *parent, cJSON *item)
+{
+    if ((item->type & RL_TREE_PASSING) != 0)
+        return rl_tree_copy(item);
+    return parent != NULL ? cJSON_DetachItemViaPointer(parent, item) : item;
 }
 
 

@@ -11,10 +11,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { RL_TREE_LENT = 1 << 10 }; /* in an item's type: it lies in a block; cJSON looks at less */
+/* In an item's type, of which cJSON looks at less: it lies in a block; and that goes soon. */
+enum { RL_TREE_LENT = 1 << 10, RL_TREE_PASSING = 1 << 11 };
 
 /* Frees <item>, which may be NULL, with all beneath it, but for what lies in a block. */
 void rl_tree_free(cJSON *item);
+
+/* Takes <item> out of its <parent>, which may be NULL, to keep it: it or, where its block goes
+ * soon, a copy. NULL without memory. */
+cJSON *rl_tree_take(cJSON *parent, cJSON *item);
 
 /* A copy without anything that lies in a block. NULL without memory, and for NULL. */
 cJSON *rl_tree_copy(const cJSON *item);

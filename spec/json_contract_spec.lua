@@ -68,7 +68,7 @@ local function compile(driver, names, libraries)
 end
 
 
-local SOURCES <const> = "json json_build names json_write tree guard utf8 decimal base64 transcript buf err"
+local SOURCES <const> = "json json_build names json_write tree text guard utf8 decimal base64 transcript buf err"
 
 
 describe("the C contract of json.h", function()
@@ -88,6 +88,7 @@ describe("the C contract of json.h", function()
     duplicates = "finds duplicate keys in small and large objects",
     base64 = "decodes base64 byte by byte",
     trees = "builds the trees that cJSON would build",
+    passing = "copies what is kept of a block that goes soon",
     mixed = "mixes items of a block with items of their own",
     ends = "reads no number beyond the end",
     faults = "survives the failure of every allocation, once and for ever",

@@ -9,6 +9,7 @@
 #include "guard.h"
 #include "json.h"
 #include "transcript.h"
+#include "text.h"
 #include "tree.h"
 
 #include <inttypes.h>
@@ -401,6 +402,29 @@ static void check_trees(void)
 }
 
 
+/* What is kept of a block that goes soon is a copy. */
+static void check_passing(void)
+{
+    static const char text[] = "{\"a\":[1,\"x\"],\"other\":\"z\"}";
+    cJSON *block = rl_json_parse(text, strlen(text), NULL, RL_JSON_PASSING, NULL);
+    cJSON *root = cJSON_CreateObject(), *list = rl_json_get(block, "a"), *grown = NULL;
+    struct rl_room room = {.bytes = 100, .nodes = 100};
+    cJSON_AddItemToArray(root, rl_tree_take(block, list));
+    expect(rl_json_get(block, "a") == list, "the other one stays", 0);
+    expect(rl_text_take(&grown, block, rl_json_get(block, "other"), &room) == RL_OK, "text", 0);
+    rl_tree_free(block);
+    cJSON_free(block);
+    expect(rl_text_append(&grown, "z", 1, &room) == RL_OK, "text", 1);
+    expect(rl_tree_put(root, "other", grown), "put", 0);
+    struct rl_buf out;
+    rl_buf_init(&out, 1 << 10);
+    rl_json_write(&out, root);
+    expect(strcmp(out.data, "{\"a\":[1,\"x\"],\"other\":\"zz\"}") == 0, out.data, 0);
+    rl_buf_free(&out);
+    cJSON_Delete(root);
+}
+
+
 /* Items of a block and items of their own in one tree; nothing may be freed twice, or not at all. */
 static void check_mixed(void)
 {
@@ -549,6 +573,7 @@ int main(int argc, char **argv)
         {"prefixes", check_prefixes},     {"limits", check_limits},     {"text", check_text},
         {"duplicates", check_duplicates}, {"base64", check_base64},     {"faults", check_faults},
         {"trees", check_trees},           {"ends", check_ends},         {"mixed", check_mixed},
+        {"passing", check_passing},
     };
     bool found = false;
     for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
