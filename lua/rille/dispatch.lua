@@ -6,15 +6,16 @@
 --- any other way; what runs is what was validated and approved, byte for byte.
 --- Source: wire contract §3.5, reliability contract §3 row 1, §4.4.
 
-local approval = require "rille.approval"
 local await = require "rille.await"
 local calls = require "rille.dispatch.calls"
 local core = require "rille.core"
 local failure = require "rille.failure"
+local lazy = require "rille.lazy"
 local lookup = require "rille.dispatch.lookup"
 local repeats = require "rille.repeats"
 local time = require "rille.time"
 local worker = require "rille.dispatch.worker"
+local approval = lazy "rille.approval"   ---@module "rille.approval"
 
 local dispatch = {}
 
