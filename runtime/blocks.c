@@ -13,7 +13,8 @@
 
 #define RARE __attribute__((noinline)) /* keeps what is called all the time short */
 
-enum { PAGE = 16 * 1024 }; /* bytes */
+/* As much as malloc maps on its own: its heap stays small, and a page goes back as a whole. */
+enum { PAGE = 128 * 1024 }; /* bytes */
 
 /* A block that nobody uses, or the head of a page. */
 struct rl_block {
