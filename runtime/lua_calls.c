@@ -11,6 +11,7 @@
 #include "utf8.h"
 
 #include <math.h>
+#include <string.h>
 
 enum {
     MOST_CALLS = 128,            /* of one message: as in lua/rille/dispatch/calls.lua */
@@ -258,12 +259,17 @@ static bool decode_object(lua_State *L, int index)
 }
 
 
-/* Pushes the canonical JSON of the value at <index>. */
-static void push_frozen(lua_State *L, int index)
+/* Pushes the canonical JSON of the value at <value>: often the very <text> that it was. */
+static void push_frozen(lua_State *L, int value, int text)
 {
+    size_t len = 0;
+    const char *given = lua_tolstring(L, text, &len);
     struct rl_buf *out = rl_lua_push_buf(L, RL_LUA_JSON_BYTES);
-    rl_lua_encode_json(L, index, out);
-    lua_pushlstring(L, out->data, out->len);
+    rl_lua_encode_json(L, value, out);
+    if (out->len == len && memcmp(out->data, given, len) == 0)
+        lua_pushvalue(L, text);
+    else
+        lua_pushlstring(L, out->data, out->len);
     lua_insert(L, -2);
     rl_lua_pop_buf(L);
 }
@@ -303,7 +309,7 @@ static bool read_call(lua_State *L, int entry, int tools, int ids)
         return false;
     if (!get_string(L, called, ARGUMENTS) || !decode_object(L, text) || !fits(L, value, shape, 0))
         return false;
-    push_frozen(L, value);
+    push_frozen(L, value, text);
     lua_createtable(L, 0, FIELDS);
     keep(L, record, KIND, type);
     keep(L, record, ID, id);

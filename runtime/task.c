@@ -73,17 +73,23 @@ static void end_task(struct rl_task *task, enum rl_task_state state)
 }
 
 
-/* The end of the Lua side. Stack: task's userdata, whether an error stands on top of the thread. */
-static int l_bury(lua_State *L)
+/* registry[engine][task] = nil. The key is there, so nothing is allocated and nothing raised. */
+static void forget(lua_State *L, struct rl_task *task)
 {
-    lua_getiuservalue(L, 1, RL_THREAD);
-    lua_State *thread = lua_tothread(L, -1);
-    struct rl_task *task = *(struct rl_task **)lua_touserdata(L, 1);
+    if (!lua_checkstack(L, 2))
+        return;
     lua_rawgetp(L, LUA_REGISTRYINDEX, task->engine);
     lua_pushnil(L);
-    lua_rawsetp(L, -2, task); /* registry[engine][task] = nil */
-    if (lua_toboolean(L, 2))
-        lua_resetthread(thread); /* keeps the error on top */
+    lua_rawsetp(L, -2, task);
+    lua_pop(L, 1);
+}
+
+
+/* The end of a coroutine that an error has stopped. Stack: task's userdata. */
+static int l_reset(lua_State *L)
+{
+    lua_getiuservalue(L, 1, RL_THREAD);
+    lua_resetthread(lua_tothread(L, -1)); /* keeps the error on top */
     return 0;
 }
 
@@ -91,11 +97,13 @@ static int l_bury(lua_State *L)
 static void bury(lua_State *L, struct rl_task *task, bool failed, enum rl_task_state state)
 {
     rl_task_cancel_children(L, task);
-    lua_pushcfunction(L, l_bury);
-    rl_task_push(L, task);
-    lua_pushboolean(L, failed);
-    if (lua_pcall(L, 2, 0, 0) != LUA_OK)
-        lua_pop(L, 1); /* no memory; the task ends all the same */
+    if (failed) {
+        lua_pushcfunction(L, l_reset);
+        rl_task_push(L, task);
+        if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+            lua_pop(L, 1); /* no memory; the task ends all the same */
+    }
+    forget(L, task);
     end_task(task, task->cancelled ? RL_TASK_CANCELLED : state);
 }
 
