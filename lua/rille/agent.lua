@@ -49,7 +49,7 @@ local function take_turns(run)
   local refused = final.guard_input(run)
   if refused then return nil, refused end
   prompts.enter(run.transcript, run.prompt)
-  run.prompt = nil   -- the transcript has it; a run that waits for its first answer has few fields
+  run.prompt = nil   -- the transcript has it
   while not run.stopping do
     run:take_steering()
     local turn, limit = request.prepare(run)
