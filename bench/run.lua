@@ -1,6 +1,6 @@
 --- run.lua -- beside the walk: `make bench`: the program against its floor and its peers, one table.
 ---
---- Runs with the program itself: rille run.lua BUILD_DIRECTORY WORKLOADS [quick]; WORKLOADS are letters from a to g. Every figure is the
+--- Runs with the program itself: rille run.lua BUILD_DIRECTORY WORKLOADS [quick]; WORKLOADS are letters from a to h. Every figure is the
 --- median of rounds in which the clients take turns against the same server, so that ratios hold on a busy machine, too. Nothing is
 --- asserted. Peers are measured where Node is, frameworks where they were installed: npm install --prefix bench/peers
 --- What the rows mean stands in docs/numbers.md.
@@ -215,6 +215,12 @@ local function streams(chunk_bytes)
 end
 
 
+local function slow_streams()
+  measure { script = "r0c20s50", at_once = 1000, runs = 1000, fixed = true, sample = true, want = "deltas", rows = {
+    { "c. 1,000 slow streams: KB each", function(found) return found.suspended_kb / 1000 end } } }
+end
+
+
 local parser_titles <const> = {
   sse = "events alone", guard = "JSON guard alone", guard_and_tree = "guard and cJSON tree",
   message = "bytes to message", message_deltas = "the same, deltas told", message_chunks = "the same, chunks told",
@@ -256,8 +262,10 @@ end
 
 
 local function crowds()
-  measure { script = "r0c0h1000", at_once = 1000, runs = 1000, fixed = true, sample = true, rows = {
-    { "f. 1,000 suspended agents: KB each", function(found) return found.suspended_kb / 1000 end } } }
+  for _, count in ipairs { 1000, 10000 } do
+    measure { script = "r0c0h" .. count, at_once = count, runs = count, fixed = true, sample = true, rows = {
+      { ("f. %d suspended agents: KB each"):format(count), function(found) return found.suspended_kb / count end } } }
+  end
   measure { script = "r2c16", at_once = 1000, runs = 1000, fixed = true, rows = {
     { "f. 1,000 agents at once, 2 tool rounds each: finished", function(found) return found.requests / 3 end, "%d" },
     { "f. the same: peak MB", function(found) return found.peak_kb / 1024 end } } }
@@ -274,12 +282,36 @@ local function watching()
 end
 
 
+--- How cost grows with history, agents, chunks and parallel calls.
+local function growth()
+  for _, rounds in ipairs { 10, 50, 100, 200, 400 } do
+    measure { script = ("r%dc0"):format(rounds), runs = 4000 // rounds, rows = {
+      { ("h. %d rounds of history at the end, results of 100 bytes: CPU µs per request"):format(rounds), cpu_per_request } } }
+  end
+  for _, at_once in ipairs { 1, 8, 64, 512, 4000 } do
+    measure { script = "r2c0", at_once = at_once, runs = 4000, rows = {
+      { ("h. %d agents at a time: CPU µs per request"):format(at_once), cpu_per_request } } }
+  end
+  for _, chunks in ipairs { 4, 16, 256, 4096, 65536 } do
+    measure { script = "r0c" .. chunks, chunks = true, runs = math.max(5, 8192 // chunks), rows = {
+      { ("h. an answer of %d chunks: CPU µs"):format(chunks), cpu_per_request } } }
+  end
+  for _, calls in ipairs { 1, 2, 4, 8, 16, 32 } do
+    measure { script = ("r1p%dc0"):format(calls), runs = 500, rows = {
+      { ("h. %d calls side by side: CPU µs per turn"):format(calls), cpu_per_request } } }
+  end
+end
+
+
 local workloads <const> = {
-  a = start, b = requests, c = function() streams(parsers()) end, d = history, e = parallel, f = crowds, g = watching,
+  a = start, b = requests, c = function()
+    streams(parsers())
+    slow_streams()
+  end, d = history, e = parallel, f = crowds, g = watching, h = growth,
 }
 
 print_head()
 for letter in WORKLOADS:gmatch "%a" do
-  if not workloads[letter] then error(("no workload '%s': a to g"):format(letter), 0) end
+  if not workloads[letter] then error(("no workload '%s': a to h"):format(letter), 0) end
   workloads[letter]()
 end

@@ -4,9 +4,9 @@
  * it answers stands in the path, so that it needs no state: /r2p8c16k100d5h50/chat/completions
  * means two rounds (r) with eight tool calls each (p; 1) and then the answer, as events with an
  * answer of 16 chunks, each an HTTP chunk of its own (c; 0: plain bodies, the answer 100 bytes
- * longer than usual (k)), 5 ms after the request (d), and not before 50 requests wait (h). The
- * round is read from the last call_<round>_<index> of the request, and all results of that round
- * must be there. Replies are made once.
+ * longer than usual (k)), 5 ms after the request (d), not before 50 requests wait (h), and 20 ms
+ * from one chunk to the next (s). The round is read from the last call_<round>_<index> of the
+ * request, and all results of that round must be there. Replies are made once.
  */
 #include "wire.h"
 
@@ -27,7 +27,7 @@ enum {
 
 struct script {
     char path[48]; /* "r2c16d5h100" */
-    int rounds, parallel, chunks, padding, delay_ms, hold;
+    int rounds, parallel, chunks, padding, delay_ms, hold, pace_ms;
     struct text *replies; /* by round; made when first needed */
     struct client *held;
     int held_count;
@@ -41,6 +41,8 @@ struct client {
     size_t len, cap;
     int open_handles;
     const struct text *reply;
+    size_t sent; /* of the reply */
+    int pace_ms;
     struct client *next_held;
 };
 
@@ -149,6 +151,7 @@ static void read_script(struct script *script, const char *path, size_t len)
         case 'c': script->chunks = value; break;
         case 'd': script->delay_ms = value; break;
         case 'h': script->hold = value; break;
+        case 's': script->pace_ms = value; break;
         default: fprintf(stderr, "bench server: no such script: %s\n", script->path); exit(2);
         }
     }
@@ -215,9 +218,28 @@ static void on_written(uv_write_t *write, int status)
 }
 
 
+/* How much of the reply goes out at once: all of it, or up to the end of the next event. */
+static size_t piece_len(const struct client *client)
+{
+    static const char event_end[] = "\n\n\r\n", last[] = "0\r\n\r\n";
+    const char *at = client->reply->data + client->sent;
+    const char *end = client->pace_ms > 0 ? strstr(at, event_end) : NULL;
+    if (end == NULL || strcmp(end + strlen(event_end), last) == 0)
+        return client->reply->len - client->sent;
+    return (size_t)(end - at) + strlen(event_end);
+}
+
+
+static void on_pace(uv_timer_t *timer);
+
+
 static void answer(struct client *client)
 {
-    uv_buf_t bytes = uv_buf_init(client->reply->data, (unsigned)client->reply->len);
+    size_t len = piece_len(client);
+    uv_buf_t bytes = uv_buf_init(client->reply->data + client->sent, (unsigned)len);
+    client->sent += len;
+    if (client->sent < client->reply->len)
+        uv_timer_start(&client->timer, on_pace, (uint64_t)client->pace_ms, 0);
     uv_write_t *write = malloc(sizeof(*write)); /* the next request may come before on_written */
     if (write == NULL)
         abort();
@@ -226,6 +248,12 @@ static void answer(struct client *client)
 
 
 static void on_delay_over(uv_timer_t *timer)
+{
+    answer(timer->data);
+}
+
+
+static void on_pace(uv_timer_t *timer)
 {
     answer(timer->data);
 }
@@ -259,6 +287,8 @@ static void serve(struct client *client, const char *body, size_t body_len)
     int round = round_of(body, body_len);
     check_results(script, body, body_len, round);
     client->reply = reply_of(script, round);
+    client->sent = 0;
+    client->pace_ms = script->pace_ms;
     if (script->hold > 0)
         hold(client, script);
     else if (script->delay_ms > 0)
