@@ -194,7 +194,7 @@ function dispatch.calls(run, message)
   for i = 1, #records do lookup.find(run, records[i]) end
   if records[2] then
     for _, group in ipairs(groups_of(run, records)) do run_group(run, group) end
-  elseif not run.stopping then
+  elseif records[1] and not run.stopping then
     attempt(run, records[1])
   end
   if not run.stopping then watch_repeats(run, records) end
