@@ -225,7 +225,7 @@ end
 ---@async
 ---@param turn rille.Turn
 function Run:commit(turn)
-  self.turns[#self.turns + 1] = turn
+  self.turns[turn.number] = turn
   local results = turn.results
   if results[1] or not messages.is_empty(turn.message) then self.transcript:append_all(results, turn.message) end
   turn.seconds = time.now() - self.turn_started
