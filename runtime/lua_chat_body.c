@@ -19,13 +19,13 @@ struct piece {
 static struct piece message_piece(const struct rl_chat_body *body, size_t i)
 {
     struct piece piece;
-    if (i < body->messages.plain) {
+    const struct rl_text *key = &body->plan->key;
+    if (i < body->messages.plain && key->data != NULL) {
         const struct rl_message_text *message = rl_transcript_message(&body->messages, i);
-        piece.text = (struct rl_text){message->text, message->len};
+        piece.text = (struct rl_text){message->plain, message->plain_len};
         piece.comma = i > 0 || body->opening.len > 0;
         return piece;
     }
-    const struct rl_text *key = &body->plan->key;
     size_t key_size = key->data != NULL ? key->len + 1 : 0;
     piece.text.data = rl_transcript_form(&body->messages, i, key->data, key_size, &piece.text.len);
     piece.comma = piece.text.len > 0 && (i > body->first || body->opening.len > 0);

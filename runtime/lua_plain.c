@@ -11,7 +11,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
-enum { MOST_MEMBERS = 4, STACK = 16 };
+enum { MOST_MEMBERS = 5, STACK = 16 };
 
 struct name {
     const char *text;
@@ -19,9 +19,10 @@ struct name {
 };
 
 /* What a table of a plain message may hold, in the order of JSON: sorted. */
-enum message_member { CONTENT, ROLE, CALL_ID, CALLS };
-static const struct name message_names[] = {
-    {"content", 7}, {"role", 4}, {"tool_call_id", 12}, {"tool_calls", 10}, {NULL, 0}};
+enum message_member { CONTENT, ROLE, CALL_ID, CALLS, ANNOTATIONS };
+static const struct name message_names[] = {{"content", 7},       {"role", 4},
+                                            {"tool_call_id", 12}, {"tool_calls", 10},
+                                            {"annotations", 11},  {NULL, 0}};
 
 enum call_member { FUNCTION, ID, TYPE };
 static const struct name call_names[] = {{"function", 8}, {"id", 2}, {"type", 4}, {NULL, 0}};
@@ -162,12 +163,32 @@ static bool add_calls(lua_State *L, int message, struct rl_buf *out)
 }
 
 
+/* Is the list of annotations empty, and marked as a list? What is left on the stack goes with the
+ * rest of it. */
+static bool has_no_annotations(lua_State *L, int message)
+{
+    lua_getfield(L, message, "annotations");
+    if (!lua_istable(L, -1) || lua_getmetatable(L, -1) == 0)
+        return false;
+    rl_lua_push_array_metatable(L);
+    bool is_list = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    lua_pushnil(L);
+    return is_list && lua_next(L, -2) == 0;
+}
+
+
 static bool add_assistant(lua_State *L, int index, const struct member *members, bool kept,
-                          struct rl_buf *out)
+                          struct rl_buf *out, bool *whole)
 {
     bool has_calls = members[CALLS].type != LUA_TNIL;
     if (members[CALL_ID].type != LUA_TNIL)
         return false;
+    if (members[ANNOTATIONS].type != LUA_TNIL) {
+        if (!has_no_annotations(L, index))
+            return false;
+        *whole = false;
+    }
     if (members[CONTENT].type == LUA_TSTRING) {
         add_text(out, "{\"content\":", &members[CONTENT]);
     } else {
@@ -182,17 +203,18 @@ static bool add_assistant(lua_State *L, int index, const struct member *members,
 }
 
 
-static bool add_message(lua_State *L, int index, bool kept, struct rl_buf *out)
+static bool add_message(lua_State *L, int index, bool kept, struct rl_buf *out, bool *whole)
 {
     struct member members[MOST_MEMBERS];
     if (!read_members(L, index, message_names, members))
         return false;
     if (says(&members[ROLE], "assistant"))
-        return add_assistant(L, index, members, kept, out);
+        return add_assistant(L, index, members, kept, out, whole);
     bool is_result = says(&members[ROLE], "tool");
     if (!is_result && !says(&members[ROLE], "user") && !says(&members[ROLE], "system"))
         return false;
     if (!is_text(&members[CONTENT], SIZE_MAX) || members[CALLS].type != LUA_TNIL ||
+        members[ANNOTATIONS].type != LUA_TNIL ||
         is_text(&members[CALL_ID], RL_PLAIN_ID) != is_result)
         return false;
     add_text(out, "{\"content\":", &members[CONTENT]);
@@ -203,12 +225,13 @@ static bool add_message(lua_State *L, int index, bool kept, struct rl_buf *out)
 }
 
 
-bool rl_lua_encode_plain(lua_State *L, int index, bool kept, struct rl_buf *out)
+bool rl_lua_encode_plain(lua_State *L, int index, bool kept, struct rl_buf *out, bool *whole)
 {
     int top = lua_gettop(L);
     luaL_checkstack(L, STACK, "a message");
+    *whole = true;
     bool plain =
-        add_message(L, lua_absindex(L, index), kept, out) && rl_buf_addc(out, '}') == RL_OK;
+        add_message(L, lua_absindex(L, index), kept, out, whole) && rl_buf_addc(out, '}') == RL_OK;
     if (!plain)
         rl_buf_clear(out);
     lua_settop(L, top);

@@ -19,7 +19,8 @@ enum {
  * id of its call, an assistant message with a text, or with calls of functions and a text or null;
  * arguments are the text of a JSON object, ids are short, and no table orders its members itself.
  * rille.rewrite says which profiles send it as it is. With <kept> calls without content have null
- * there. Leaves the stack as it was. */
-bool rl_lua_encode_plain(lua_State *L, int index, bool kept, struct rl_buf *out);
+ * there. An answer may have an empty list of annotations, as OpenAI's have: it is left out, as
+ * those profiles would, and <*whole> is false then. Leaves the stack as it was. */
+bool rl_lua_encode_plain(lua_State *L, int index, bool kept, struct rl_buf *out, bool *whole);
 
 #endif

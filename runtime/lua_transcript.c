@@ -120,14 +120,19 @@ static struct rl_message_text *encode_message(lua_State *L, int arg, lua_Integer
     if (lua_rawget(L, arg) != LUA_TSTRING)
         refuse(L, i, "a role (string)", top + 1);
     const char *role = lua_tostring(L, -1);
-    bool plain = rl_lua_encode_plain(L, arg, kept, text);
-    if (!plain && kept)
-        push_kept(L, arg);
-    if (!plain)
+    bool whole;
+    bool plain = rl_lua_encode_plain(L, arg, kept, text, &whole);
+    size_t start = plain && !whole ? text->len : 0; /* of the neutral text */
+    if (start > 0 || !plain) {
+        if (kept)
+            push_kept(L, arg);
         rl_lua_encode_json(L, kept ? top + 2 : arg, text);
-    struct rl_message_text *message = rl_message_text_new(text->data, text->len, role);
-    if (message != NULL)
-        message->is_plain = plain;
+    }
+    const char *neutral = text->data + start;
+    size_t len = text->len - start;
+    struct rl_message_text *message =
+        plain ? rl_message_text_new_plain(neutral, len, role, text->data, start > 0 ? start : len)
+              : rl_message_text_new(neutral, len, role);
     rl_buf_clear(text);
     lua_settop(L, top);
     return message;

@@ -22,21 +22,45 @@ struct rl_wire_form {
 
 /* ------------------------------------------------------------------ messages and forms */
 
-struct rl_message_text *rl_message_text_new(const char *text, size_t len, const char *role)
+/* With room for <more> bytes behind the role. */
+static struct rl_message_text *new_message(const char *text, size_t len, const char *role,
+                                           size_t more)
 {
     size_t role_size = strlen(role) + 1;
     struct rl_message_text *message = NULL;
-    if (len < SIZE_MAX / 4 && role_size < SIZE_MAX / 4)
-        message = malloc(sizeof(*message) + len + 1 + role_size);
+    if (len < SIZE_MAX / 4 && role_size < SIZE_MAX / 4 && more < SIZE_MAX / 4)
+        message = malloc(sizeof(*message) + len + 1 + role_size + more);
     if (message == NULL)
         return NULL;
     message->refs = 1;
     message->is_result = strcmp(role, "tool") == 0;
-    message->is_plain = false;
+    message->plain = NULL;
+    message->plain_len = 0;
     message->len = len;
     memcpy(message->text, text, len);
     message->text[len] = '\0';
     message->role = memcpy(message->text + len + 1, role, role_size);
+    return message;
+}
+
+
+struct rl_message_text *rl_message_text_new(const char *text, size_t len, const char *role)
+{
+    return new_message(text, len, role, 0);
+}
+
+
+struct rl_message_text *rl_message_text_new_plain(const char *text, size_t len, const char *role,
+                                                  const char *plain, size_t plain_len)
+{
+    bool is_text = plain == text;
+    struct rl_message_text *message = new_message(text, len, role, is_text ? 0 : plain_len);
+    if (message == NULL)
+        return NULL;
+    message->plain_len = plain_len;
+    message->plain = message->text;
+    if (!is_text)
+        message->plain = memcpy(message->text + len + 1 + strlen(role) + 1, plain, plain_len);
     return message;
 }
 
@@ -291,9 +315,9 @@ void rl_transcript_measure(struct rl_transcript *transcript)
     size_t i = transcript->plain;
     for (; i < transcript->count; i++) {
         const struct rl_transcript_entry *entry = entry_of(transcript, i);
-        if (!entry->message->is_plain || entry->form != NULL)
+        if (entry->message->plain == NULL || entry->form != NULL)
             break;
-        transcript->plain_bytes += entry->message->len + (i > 0);
+        transcript->plain_bytes += entry->message->plain_len + (i > 0);
     }
     transcript->plain = i;
 }
@@ -330,7 +354,7 @@ size_t rl_transcript_unwired(const struct rl_transcript *transcript, const char 
     for (; i < transcript->count; i++) {
         const struct rl_transcript_entry *entry = entry_of(transcript, i);
         bool starts = !is_result(transcript, i);
-        bool plain = entry->message->is_plain && (plain_turn || starts);
+        bool plain = entry->message->plain != NULL && (plain_turn || starts);
         plain_turn = plain || starts;
         if (i >= from && !(plain_serves && plain) && !is_wired(entry, form))
             return i;
@@ -343,12 +367,15 @@ size_t rl_transcript_unwired(const struct rl_transcript *transcript, const char 
 static const char *form_for(const struct rl_transcript_entry *entry, struct wanted wanted,
                             size_t *len)
 {
-    if (is_wired(entry, wanted) && !entry->form->neutral) {
+    const struct rl_message_text *message = entry->message;
+    bool wired = is_wired(entry, wanted);
+    if (wired && !entry->form->neutral) {
         *len = entry->form->len;
         return entry->form->text;
     }
-    *len = entry->message->len;
-    return entry->message->text;
+    bool plain = !wired && wanted.size > 0 && message->plain != NULL;
+    *len = plain ? message->plain_len : message->len;
+    return plain ? message->plain : message->text;
 }
 
 
@@ -362,8 +389,8 @@ const char *rl_transcript_form(const struct rl_transcript *transcript, size_t i,
 size_t rl_transcript_wire_size(const struct rl_transcript *transcript, const char *key)
 {
     struct wanted form = wanted(key);
-    size_t size = transcript->plain_bytes;
-    for (size_t i = transcript->plain; i < transcript->count; i++) {
+    size_t size = key != NULL ? transcript->plain_bytes : 0;
+    for (size_t i = key != NULL ? transcript->plain : 0; i < transcript->count; i++) {
         size_t len;
         form_for(entry_of(transcript, i), form, &len);
         size += len > 0 && size > 0 ? len + 1 : len;

@@ -20,11 +20,13 @@ struct rl_entry_list;
 
 struct rl_message_text {
     size_t refs;
-    const char *role; /* NUL-terminated plain bytes */
-    bool is_result;   /* role "tool" */
-    bool is_plain;    /* of the shape that most servers take as it is; false at first */
-    size_t len;       /* of the text */
-    char text[];      /* JSON, NUL-terminated; the role stands behind it */
+    const char *role;  /* NUL-terminated plain bytes */
+    bool is_result;    /* role "tool" */
+    size_t len;        /* of the text */
+    const char *plain; /* where most servers take it as it is: the text, or the one that stands
+                        * behind it, without an empty list of annotations; else NULL */
+    size_t plain_len;
+    char text[]; /* JSON, NUL-terminated; the role stands behind it */
 };
 
 struct rl_transcript_entry {
@@ -39,12 +41,16 @@ struct rl_transcript {
     struct rl_entry_list *list;
     size_t count;
     size_t plain;       /* this many at the beginning are plain and have no form */
-    size_t plain_bytes; /* of their texts, joined with commas */
+    size_t plain_bytes; /* of these forms, joined with commas */
 };
 
 /* A message with one reference; NULL without memory. <text> is the JSON of an object with <role>.
  */
 struct rl_message_text *rl_message_text_new(const char *text, size_t len, const char *role);
+
+/* The same for a message that most servers take as it is, or as <plain> says it. */
+struct rl_message_text *rl_message_text_new_plain(const char *text, size_t len, const char *role,
+                                                  const char *plain, size_t plain_len);
 void rl_message_text_unref(struct rl_message_text *message);
 
 void rl_transcript_init(struct rl_transcript *transcript);

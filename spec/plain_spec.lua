@@ -118,6 +118,27 @@ describe("Transcript:unwired where plain messages serve", function()
     end)
   end
 
+  it("needs none for an answer with an empty list of annotations, which stays in the transcript", function()
+    for _, message in ipairs { { role = "assistant", content = "a" }, asks(call()) } do
+      local plain_text = json.encode(message)
+      message.annotations = json.array {}
+      local t = transcript.new { { role = "user", content = "q" }, message, { role = "user", content = "r" } }
+      assert.is_nil(t:unwired("key", 1, true))
+      assert.equal(2, t:unwired("key", 2, false))
+      assert.equal('[{"content":"q","role":"user"},' .. plain_text .. ',{"content":"r","role":"user"}]', t:wire "key")
+      assert.equal(json.encode { { role = "user", content = "q" }, message, { role = "user", content = "r" } }, t:encode())
+      assert.same({}, t[2].annotations)
+      t:set_wire(2, "key", "2")
+      assert.equal('[{"content":"q","role":"user"},2,{"content":"r","role":"user"}]', t:wire "key")
+      t:set_wire(2, "key", nil)
+      assert.equal(t:encode(), t:wire "key")
+    end
+    for _, annotations in ipairs { {}, json.array { 1 }, { {} }, json.null, "", false } do
+      assert.is_false(is_plain { role = "assistant", content = "a", annotations = annotations })
+    end
+    assert.is_false(is_plain { role = "user", content = "a", annotations = json.array {} })
+  end)
+
   it("wants one for results that follow one which is not plain in their turn", function()
     local odd, good = { role = "tool", content = {}, tool_call_id = "i" }, plain["a result"]
     local t = transcript.new { asks(call()), good, odd, good, plain["a prompt"], good }
@@ -158,6 +179,12 @@ describe("plain messages", function()
     function() return { role = "tool", content = "43", tool_call_id = "call_2" } end,
     function() return { role = "tool", content = { { type = "text", text = "see" }, image }, tool_call_id = "call_1" } end,
     function() return { role = "tool", content = json.null, tool_call_id = "call_2" } end,
+    function() return { role = "assistant", content = "hello", annotations = json.array {} } end,
+    function()
+      local made = asks(call(), call { id = "call_2" })
+      made.annotations = json.array {}
+      return made
+    end,
   }
 
   --- Does something to a transcript.
