@@ -248,7 +248,7 @@ static bool decode_object(lua_State *L, int index)
     if (len > LONGEST_ARGUMENTS)
         return false;
     cJSON **tree = rl_lua_push_tree(L);
-    *tree = rl_json_parse(text, len, NULL, RL_JSON_UNIQUE_KEYS, &err);
+    *tree = rl_json_parse(text, len, NULL, RL_JSON_UNIQUE_KEYS | RL_JSON_ONE_BLOCK, &err);
     bool is_object = cJSON_IsObject(*tree);
     if (is_object) {
         rl_lua_push_json(L, *tree, true);

@@ -3,6 +3,7 @@
 local agents = require "spec.support.agents"
 local chaos = require "spec.support.chaos"
 local core = require "rille.core"
+local program = require "spec.support.program"
 local rille = require "rille"
 local sendable = require "spec.support.sendable"
 
@@ -122,5 +123,31 @@ describe("agents that are cancelled at random moments", function()
     end
     local more = after.memory - before.memory
     assert.is_true(more < 25 * ROUNDS, ("%.0f KiB more after %d rounds"):format(more, ROUNDS))
+  end))
+end)
+
+
+describe("the arguments of calls", function()
+  --- KB of a program after so many runs with one call each, of which the arguments take 20 KB.
+  local function resident(runs)
+    local result = program.run { "-e", ([[
+      local rille = require "rille"
+      local say = rille.tool { name = "say", parameters = { { "text", "string" } }, run = function() return "said" end }
+      local text = ("x"):rep(20000)
+      for _ = 1, %d do
+        local model = rille.script { rille.script.call("say", { text = text }), "done" }
+        assert(rille.agent({ model = model, tools = { say } }):run("go").text == "done")
+      end
+      collectgarbage()
+      print(rille.uv.resident_set_memory() // 1024)
+    ]]):format(runs), }
+    assert.equal("", result.stderr)
+    return tonumber(result.stdout)
+  end
+
+  it("leave nothing behind", async(function()
+    if os.getenv("RILLE_HOST_FLAGS") then return end   -- a sanitizer keeps what was freed, and looks for leaks itself
+    local few, many = resident(100), resident(600)
+    assert.is_true(many < few + 4000, ("%d KB, then %d KB"):format(few, many))
   end))
 end)
