@@ -10,6 +10,12 @@
 
 /* ------------------------------------------------------------------ cancel */
 
+bool rl_task_is_cancelled(const struct rl_task *task)
+{
+    return task->cancelled || rl_task_is_late(task);
+}
+
+
 bool rl_task_is_past_grace(const struct rl_task *task)
 {
     return task->cancelled && uv_now(task->engine->loop) >= task->grace_end;

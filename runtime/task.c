@@ -73,15 +73,19 @@ static void end_task(struct rl_task *task, enum rl_task_state state)
 }
 
 
-/* registry[engine][task] = nil. The key is there, so nothing is allocated and nothing raised. */
+/* registry[engine][task], task.errand = nil. Both are there, so nothing is allocated or raised; and
+ * what has an errand need not live as long as those who ask for the results. */
 static void forget(lua_State *L, struct rl_task *task)
 {
-    if (!lua_checkstack(L, 2))
+    if (!lua_checkstack(L, 3))
         return;
     lua_rawgetp(L, LUA_REGISTRYINDEX, task->engine);
+    lua_rawgetp(L, -1, task);
     lua_pushnil(L);
-    lua_rawsetp(L, -2, task);
-    lua_pop(L, 1);
+    lua_setiuservalue(L, -2, RL_ERRAND);
+    lua_pushnil(L);
+    lua_rawsetp(L, -3, task);
+    lua_pop(L, 2);
 }
 
 
@@ -352,12 +356,6 @@ struct rl_task *rl_task_parent(const struct rl_task *task)
 enum rl_task_state rl_task_state(const struct rl_task *task)
 {
     return task->state;
-}
-
-
-bool rl_task_is_cancelled(const struct rl_task *task)
-{
-    return task->cancelled || rl_task_is_late(task);
 }
 
 
