@@ -89,6 +89,7 @@ describe("the C contract of json.h", function()
     base64 = "decodes base64 byte by byte",
     trees = "builds the trees that cJSON would build",
     passing = "copies what is kept of a block that goes soon",
+    names = "knows the names that nearly every reply has",
     mixed = "mixes items of a block with items of their own",
     ends = "reads no number beyond the end",
     faults = "survives the failure of every allocation, once and for ever",

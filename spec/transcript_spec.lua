@@ -105,6 +105,14 @@ describe("rille.Transcript:append", function()
     assert.same({ "a" }, contents(t))
   end)
 
+  it("raises for what is no transcript", function()
+    local append = transcript.new().append
+    for _, other in ipairs { {}, "x", 1, io.stdout, core.op(), json.null } do
+      raises("rille.Transcript expected", function() append(other, user "a") end)
+    end
+    raises("rille.Transcript expected", function() append() end)
+  end)
+
   it("keeps what was said even when the table changes later", function()
     local message = { role = "user", content = "a", parts = { 1 } }
     local t = transcript.new():append(message)

@@ -8,6 +8,7 @@
 #include "fail_alloc.h"
 #include "guard.h"
 #include "json.h"
+#include "names.h"
 #include "transcript.h"
 #include "text.h"
 #include "tree.h"
@@ -402,6 +403,24 @@ static void check_trees(void)
 }
 
 
+/* Every shared name is found by its bytes, whatever follows them, and knows its number. */
+static void check_names(void)
+{
+    for (int i = 0; i < RL_NAMES; i++) {
+        char longer[64];
+        size_t len = strlen(rl_name_at(i));
+        snprintf(longer, sizeof(longer), "%s\"x", rl_name_at(i));
+        expect(rl_name_find(longer, len) == rl_name_at(i), longer, i);
+        expect(rl_name_number(rl_name_at(i)) == i, "number", i);
+        expect(rl_name_number(longer) == -1, "another text", i);
+        longer[len - 1] = '?';
+        expect(rl_name_find(longer, len) == NULL, longer, i);
+    }
+    expect(rl_name_find("", 0) == NULL, "no name", 0);
+    expect(rl_name_find("a name that is longer than all of these", 39) == NULL, "long", 0);
+}
+
+
 /* What is kept of a block that goes soon is a copy. */
 static void check_passing(void)
 {
@@ -573,7 +592,7 @@ int main(int argc, char **argv)
         {"prefixes", check_prefixes},     {"limits", check_limits},     {"text", check_text},
         {"duplicates", check_duplicates}, {"base64", check_base64},     {"faults", check_faults},
         {"trees", check_trees},           {"ends", check_ends},         {"mixed", check_mixed},
-        {"passing", check_passing},
+        {"passing", check_passing},       {"names", check_names},
     };
     bool found = false;
     for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
