@@ -91,7 +91,7 @@ asan: deps  ## every spec under the address and undefined behaviour sanitizers
 	@$(MAKE) --no-print-directory -s B=build/asan CFLAGS='$(ASAN_FLAGS)' all
 	@$(MAKE) --no-print-directory -s B=build/asan CFLAGS='$(ASAN_FLAGS)' spec RUN='\
 	  LD_PRELOAD="$(shell $(CC) -print-file-name=libasan.so) $(shell $(CC) -print-file-name=libubsan.so)" \
-	  ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=spec/support/lsan.supp:print_suppressions=0 \
+	  ASAN_OPTIONS=detect_leaks=1 \
 	  UBSAN_OPTIONS=print_stacktrace=1 RILLE_HOST_FLAGS="$(SANITIZE)" RILLE_PROPERTY_RUNS=500'
 
 gc: deps  ## every spec with an aggressive collector
