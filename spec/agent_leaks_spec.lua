@@ -136,7 +136,7 @@ describe("the arguments of calls", function()
       local text = ("x"):rep(20000)
       for _ = 1, %d do
         local model = rille.script { rille.script.call("say", { text = text }), "done" }
-        assert(rille.agent({ model = model, tools = { say } }):run("go").text == "done")
+        assert(rille.agent({ model = model, tools = { say }, params = { stream = false } }):run("go").text == "done")
       end
       collectgarbage()
       print(rille.uv.resident_set_memory() // 1024)
