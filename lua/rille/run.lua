@@ -178,7 +178,7 @@ function Run:wait(seconds)
   end
   if not self.ended then
     local _, trouble = self.task:join(seconds)
-    self:_check_alive()
+    if not self.ended then self:_check_alive() end
     if not self.ended then return nil, trouble end
   end
   return self.reply, self.failure

@@ -23,7 +23,7 @@ local NO_NULLS <const> = { nulls = false }
 ---@return rille.Context
 function context.new(run, record)
   return setmetatable({
-    value = run.value, agent = run.agent, transcript = run.transcript, _run = run, _record = record, call = nil,
+    value = run.value, agent = run.agent, transcript = run.transcript, _run = run, _record = record,
   }, Context)
 end
 
