@@ -42,7 +42,7 @@ int rl_buf_reserve(struct rl_buf *buf, size_t more)
     size_t need = buf->len + more + 1; /* the NUL; max is far below SIZE_MAX */
     if (need <= buf->cap)
         return RL_OK;
-    size_t cap = buf->cap != 0 ? buf->cap : FIRST_CAPACITY;
+    size_t cap = buf->cap > FIRST_CAPACITY ? buf->cap : FIRST_CAPACITY;
     while (cap < need)
         cap += cap / 2;
     char *data = realloc(buf->data, cap);
@@ -51,6 +51,16 @@ int rl_buf_reserve(struct rl_buf *buf, size_t more)
     buf->data = data;
     buf->cap = cap;
     return RL_OK;
+}
+
+
+void rl_buf_trim(struct rl_buf *buf)
+{
+    char *data = buf->data != NULL ? realloc(buf->data, buf->len + 1) : NULL;
+    if (data == NULL)
+        return;
+    buf->data = data;
+    buf->cap = buf->len + 1;
 }
 
 

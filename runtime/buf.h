@@ -29,6 +29,9 @@ void rl_buf_clear(struct rl_buf *buf);
 /* Makes room for <more> further bytes. Returns 0, RL_ENOMEM or RL_ETOOBIG. */
 int rl_buf_reserve(struct rl_buf *buf, size_t more);
 
+/* Gives back the room behind the bytes, if that works. */
+void rl_buf_trim(struct rl_buf *buf);
+
 /* Append; each returns 0 or the sticking failure. */
 int rl_buf_add(struct rl_buf *buf, const void *bytes, size_t len);
 int rl_buf_adds(struct rl_buf *buf, const char *text);

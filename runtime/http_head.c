@@ -95,6 +95,14 @@ static void add_field(struct rl_http_head *head, const char *line, size_t len)
 }
 
 
+/* A stream may go on for long. */
+static void end(struct rl_http_head *head)
+{
+    head->complete = true;
+    rl_buf_trim(&head->fields);
+}
+
+
 int rl_http_head_line(struct rl_http_head *head, const char *line, size_t len)
 {
     if (head->complete && head->status >= 200)
@@ -105,7 +113,7 @@ int rl_http_head_line(struct rl_http_head *head, const char *line, size_t len)
     if (len >= 5 && strncasecmp(line, "HTTP/", 5) == 0)
         begin(head, line, len);
     else if (len == 0 || line[0] == '\r' || line[0] == '\n')
-        head->complete = true;
+        end(head);
     else
         add_field(head, line, len);
     return head->fields.status;

@@ -359,6 +359,17 @@ static int l_complete(lua_State *L)
 }
 
 
+/* op:reset(): it can be completed, and waited for, once more */
+static int l_reset(lua_State *L)
+{
+    struct rl_op *op = luaL_checkudata(L, 1, "rille.Op");
+    op->done = false;
+    lua_pushnil(L);
+    lua_setiuservalue(L, 1, 1);
+    return 0;
+}
+
+
 static int k_wait(lua_State *L, int status, lua_KContext ctx)
 {
     (void)status;
@@ -403,6 +414,7 @@ static const luaL_Reg task_methods[] = {
 
 static const luaL_Reg op_methods[] = {
     {"complete", l_complete},
+    {"reset", l_reset},
     {"wait", l_wait},
     {NULL, NULL},
 };

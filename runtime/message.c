@@ -445,6 +445,8 @@ int rl_message_finish(struct rl_message *message)
         rc = settle(message, judge(message));
     if (rc != RL_OK && rc != ENOUGH)
         return rc;
+    rl_sse_free(&message->sse); /* when many streams end at once, this is what they hold */
+    rl_again_free(&message->response.again);
     message->is_complete = message->error == NULL;
     message->completion = rl_response_build(&message->response, &rc);
     return settle(message, rc);

@@ -130,7 +130,7 @@ end
 
 
 function Queue:_wake()
-  if self._op then self._op:complete(true) end
+  if self._op then self._op:complete() end
 end
 
 
@@ -172,9 +172,10 @@ function Queue:take(seconds)
       self._why = nil
       return nil, why
     end
-    self._op = core.op()
-    local ok, why = self._op:wait(seconds)
-    if not ok then return nil, why end
+    self._op = self._op or core.op()
+    self._op:reset()
+    local _, why = self._op:wait(seconds)
+    if why then return nil, why end
   end
   local value = self[self._first]
   self[self._first] = nil

@@ -103,6 +103,9 @@ function core.op() end
 --- Completes the operation; the values are what `wait` returns. Only the first call counts.
 function Op:complete(...) end
 
+--- Makes it one that has not been completed, whose values are forgotten.
+function Op:reset() end
+
 --- Waits for `complete` and returns its values; at once when it already happened (again and again). After `seconds`:
 --- `nil, failure` (code "timeout"). One waiter at a time.
 ---@async
