@@ -139,8 +139,8 @@ void wire_call_body(struct text *out, int round, int calls)
                     "%s{\"id\":\"call_%d_%d\",\"type\":\"function\",\"function\":{\"name\":"
                     "\"get_weather\",\"arguments\":\"{\\\"city\\\":\\\"Oslo\\\"}\"}}",
                     index > 0 ? "," : "", round, index);
-    text_format(out,
-                "],\"refusal\":null},\"logprobs\":null,\"finish_reason\":\"tool_calls\"}]," USAGE);
+    text_format(out, "],\"refusal\":null,\"annotations\":[]},\"logprobs\":null,"
+                     "\"finish_reason\":\"tool_calls\"}]," USAGE);
 }
 
 

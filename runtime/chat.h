@@ -55,7 +55,6 @@ struct rl_chat_request {
     struct rl_http_request http;
     int n;              /* choices asked for */
     bool is_cumulative; /* message.h */
-    bool is_stream;     /* was a stream asked for? */
     enum rl_chat_want want;
 };
 

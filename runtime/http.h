@@ -41,9 +41,9 @@ struct rl_http_body {
 
 /* How much one read of the response takes: a transfer holds as much while it waits. */
 enum rl_http_room {
-    RL_HTTP_USUAL,  /* 16 KB */
-    RL_HTTP_LITTLE, /* 2 KB: for thousands of transfers that bring many little pieces each */
-    RL_HTTP_LEAST   /* 1 KB: for thousands that bring one; pieces would take a quarter longer */
+    RL_HTTP_USUAL, /* 16 KB */
+    RL_HTTP_LITTLE /* 1 KB: for thousands of transfers whose pieces come one by one; a burst of them
+                    * takes a quarter longer */
 };
 
 /* What to send. Everything but the body is copied before rl_http_start returns. */

@@ -6,10 +6,7 @@
 #include <strings.h>
 
 static const long CONNECT_DAY_MS = 86400000; /* libcurl's own limit, out of the way of ours */
-static const long BUFFERS[] = {              /* bytes */
-                               [RL_HTTP_USUAL] = 16384,
-                               [RL_HTTP_LITTLE] = 2048,
-                               [RL_HTTP_LEAST] = 1024};
+static const long BUFFERS[] = {[RL_HTTP_USUAL] = 16384, [RL_HTTP_LITTLE] = 1024}; /* bytes */
 
 
 void rl_http_set_house_rules(CURL *easy)

@@ -176,8 +176,7 @@ static int l_chat(lua_State *L)
     struct rl_chat_request request = {.http = plan->http,
                                       .want = read_want(L),
                                       .n = plan->n,
-                                      .is_cumulative = plan->is_cumulative,
-                                      .is_stream = plan->is_stream};
+                                      .is_cumulative = plan->is_cumulative};
     if (!lua_isnil(L, TOTAL))
         request.http.limits.total_ms = rl_opt_ms(L, TOTAL);
     struct handle *handle = push_handle(L);

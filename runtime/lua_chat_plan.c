@@ -13,7 +13,7 @@ struct options {
     struct rl_text head, tail, key;
     int ignored; /* what only core.chat reads */
     bool plain_serves;
-    bool stream; /* the answer is believed whatever it is */
+    bool stream; /* the answer is believed whatever it is: this is for the reader only */
     bool cumulative;
     int64_t n;
 };
@@ -74,7 +74,6 @@ struct rl_chat_plan *rl_push_chat_plan(lua_State *L, int index)
         .plain_serves = options.plain_serves,
         .n = choices_of(&options),
         .is_cumulative = options.cumulative,
-        .is_stream = options.stream,
     };
     luaL_setmetatable(L, PLAN);
     anchor_texts(L, index);

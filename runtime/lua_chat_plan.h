@@ -20,7 +20,6 @@ struct rl_chat_plan {
     bool plain_serves;           /* plain messages need no form */
     int n;                       /* choices asked for */
     bool is_cumulative;          /* message.h */
-    bool is_stream;              /* was a stream asked for? */
 };
 
 /* Pushes the plan that the options table at <index> describes. Raises for what is wrong in it. */

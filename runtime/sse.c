@@ -243,6 +243,16 @@ static int step(struct rl_sse *sse, struct scan *scan)
 }
 
 
+/* Between two events, thousands of streams wait. */
+static void let_go(struct rl_sse *sse)
+{
+    if (sse->line.len == 0)
+        rl_buf_free(&sse->line);
+    if (!sse->has_data)
+        rl_buf_free(&sse->data);
+}
+
+
 int rl_sse_feed(struct rl_sse *sse, const char *bytes, size_t len)
 {
     struct scan scan = {.at = bytes, .end = bytes + len};
@@ -260,6 +270,7 @@ int rl_sse_feed(struct rl_sse *sse, const char *bytes, size_t len)
     int rc = RL_OK;
     while (rc == RL_OK && scan.at < scan.end)
         rc = step(sse, &scan);
+    let_go(sse);
     return rc;
 }
 
