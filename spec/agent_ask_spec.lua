@@ -87,6 +87,9 @@ local changes <const> = {
   ["the model of the run"] = function(_, options)
     if options then options.model = "o" end
   end,
+  ["the hook that prepares"] = function(agent)
+    agent.prepare = not agent.prepare and function() return { params = { seed = 5 } } end or nil
+  end,
   ["nothing"] = function() end,
 }
 
@@ -144,6 +147,19 @@ describe("what an agent asks for", function()
     sent_by(4, new_options(), nil, changes["nothing"])
     output.arrange = arrange
     assert.equal(1, decided)
+  end))
+
+  it("keeps nothing of a run alive", async(function()
+    local agent = rille.agent { model = rille.script { rille.script.text "ok" } }
+    local seen = setmetatable({}, { __mode = "v" })
+    local function run()
+      seen.value, seen.transcript = {}, rille.transcript()
+      assert(agent:run("a", { value = seen.value, transcript = seen.transcript, params = { seed = 1 } }))
+    end
+    run()
+    collectgarbage()
+    collectgarbage()
+    assert.same({}, seen)
   end))
 
   it("is forced in the first turn only, in each run", async(function()

@@ -138,14 +138,15 @@ local function copy_of(from, names)
 end
 
 
---- Notes what it was decided from. A hook decides anew each time.
+--- Notes what it was decided from. A hook decides anew each time. The agent keeps it for its next run, but not what is of
+--- one run alone: options lead to a transcript, and what a server can format is found out for each run.
 local function keep(self, run)
   local agent, given = run.agent, run.options
   self._agent, self._options, self._own_tools = agent, given, run.own_tools
   self._models, self._handed_over = run.models, run.handed_over
   if agent.prepare then return end
   self._more, self._said = copy_of(given, OF_RUN), copy_of(agent, OF_AGENT)
-  if not agent.output_spec then agent._ask = self end   -- what a server can format is found out for each run
+  if given == ask.NO_OPTIONS and not agent.output_spec then agent._ask = self end
 end
 
 
@@ -155,7 +156,7 @@ local function serves(self, run)
   return self._agent == agent and self._options == given and self._own_tools == run.own_tools
     and self._models == run.models and self._handed_over == run.handed_over
     and (self._later == nil or self._later == (#run.turns > 0))
-    and self._said and core.same_members(agent, OF_AGENT, self._said)
+    and self._said and not agent.prepare and core.same_members(agent, OF_AGENT, self._said)
     and (given == ask.NO_OPTIONS or self._more and core.same_members(given, OF_RUN, self._more))
 end
 
