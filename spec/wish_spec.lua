@@ -269,6 +269,23 @@ describe("the first target of a wish", function()
     other:join()
   end))
 
+  it("is the one that another request made while the function for the key waited", async(function()
+    local pause = 0
+    local kept = keep { api_key = function()
+      rille.sleep(pause)
+      return "k"
+    end }
+    local before = assert(kept:target(1))
+    pause = 0.01
+    local slow = rille.spawn(function() return kept:target(1) end)
+    rille.sleep(0)
+    pause = 0
+    heal.remember(before.profile, { drop = { "temperature" } }, "without temperature")
+    local cured = assert(kept:target(1))
+    assert.not_equal(before, cured)
+    assert.equal(cured, slow:join())
+  end))
+
   it("asks a function for the key once for each request", function()
     for _, where in ipairs { "option", "provider" } do
       local count = 0

@@ -176,9 +176,9 @@ end
 --- The first target, when a function is to be asked for its key, or a script for its name, or there is none yet.
 ---@async
 local function ask_target(self)
-  local kept = self._target
-  local ask = kept and kept.profile.ask_key
+  local ask = self._target and self._target.profile.ask_key
   local asked = ask and { ask = ask, key = (ask()) } or nil
+  local kept = self._target   -- another request may have made it anew while the function waited
   if holds(self) and (not asked or asked.key == kept.profile.asked_key)
     and (not kept.script or kept.profile.model == target.script_name(kept.script)) then
     return kept
