@@ -47,6 +47,14 @@ describe("a stand-in", function()
     assert.equal(8, sample.number)
   end)
 
+  it("loads the module also where a program has put something else in the place of require", function()
+    local sample, own = lazy(NAME), require
+    _G.require = nil
+    local ok, number = pcall(function() return sample.number end)
+    _G.require = own
+    assert.same({ true, 7 }, { ok, number })
+  end)
+
   it("tries again when the module could not be loaded", function()
     local whole = package.preload[NAME]
     package.preload[NAME] = function() error("not enough memory", 0) end

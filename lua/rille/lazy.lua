@@ -5,6 +5,8 @@
 --- servers and rare schemas need. `---@module` behind it tells editors the members.
 --- Invariants: nothing asks a stand-in for a member while files are being loaded; nobody looks through it with `pairs`.
 
+local require <const> = require   -- a program may take it away, or put its own there, before the first error
+
 --- Stands in for a module.
 ---@param name string    as `require` takes it
 ---@return table module
