@@ -87,6 +87,10 @@ local changes <const> = {
   ["the model of the run"] = function(_, options)
     if options then options.model = "o" end
   end,
+  ["the tools"] = function(agent)
+    local name = "more" .. #agent.toolset.list
+    agent.toolset = agent.toolset:with(rille.tool { name = name, description = name, run = function() end })
+  end,
   ["the hook that prepares"] = function(agent)
     agent.prepare = not agent.prepare and function() return { params = { seed = 5 } } end or nil
   end,

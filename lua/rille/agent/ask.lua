@@ -19,7 +19,8 @@ local toolset = require "rille.agent.toolset"
 ---@field _params table           of the request
 ---@field _agent rille.Agent      of whom it was decided …
 ---@field _options table          … for a run with these options
----@field _own_tools? rille.Toolset
+---@field _toolset rille.Toolset of that agent …
+---@field _own_tools? rille.Toolset    … and of that run
 ---@field _models? any[]
 ---@field _handed_over? boolean
 ---@field _later? boolean         for turns after the first, or for the first; nil: for all
@@ -142,7 +143,7 @@ end
 --- one run alone: options lead to a transcript, and what a server can format is found out for each run.
 local function keep(self, run)
   local agent, given = run.agent, run.options
-  self._agent, self._options, self._own_tools = agent, given, run.own_tools
+  self._agent, self._options, self._toolset, self._own_tools = agent, given, agent.toolset, run.own_tools
   self._models, self._handed_over = run.models, run.handed_over
   if agent.prepare then return end
   self._more, self._said = copy_of(given, OF_RUN), copy_of(agent, OF_AGENT)
@@ -153,9 +154,9 @@ end
 --- Would it be decided the same way for this turn?
 local function serves(self, run)
   local agent, given = run.agent, run.options
-  return self._agent == agent and self._options == given and self._own_tools == run.own_tools
-    and self._models == run.models and self._handed_over == run.handed_over
-    and (self._later == nil or self._later == (#run.turns > 0))
+  return self._agent == agent and self._options == given and self._toolset == agent.toolset
+    and self._own_tools == run.own_tools and self._models == run.models
+    and self._handed_over == run.handed_over and (self._later == nil or self._later == (#run.turns > 0))
     and self._said and not agent.prepare and core.same_members(agent, OF_AGENT, self._said)
     and (given == ask.NO_OPTIONS or self._more and core.same_members(given, OF_RUN, self._more))
 end
