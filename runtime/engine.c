@@ -322,6 +322,8 @@ static void make_class(lua_State *L, const char *name, lua_CFunction gc)
     luaL_newmetatable(L, name);
     lua_pushcfunction(L, gc);
     lua_setfield(L, -2, "__gc");
+    lua_pushboolean(L, 0); /* a script that got hold of its finaliser could call it with anything */
+    lua_setfield(L, -2, "__metatable");
     lua_pop(L, 1);
 }
 
