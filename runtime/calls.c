@@ -399,9 +399,11 @@ int rl_calls_only_add_arguments(struct rl_calls *calls, const cJSON *list)
         return -1;
     int64_t number;
     struct rl_call *call = rl_calls_index(index, &number) ? with_index(calls, number) : NULL;
-    bool adds = call != NULL && cJSON_GetArraySize(function) == 1 &&
-                rl_json_text(function->child) != NULL && cJSON_GetArraySize(element) <= 4 &&
-                is_known(element, "id", call->id) && is_known(element, "type", call->type);
+    struct rl_call *named = with_id(calls, say(element, "id").text);
+    bool adds = call != NULL && (named == NULL || named == call) && /* of equal ids the last one */
+                cJSON_GetArraySize(function) == 1 && rl_json_text(function->child) != NULL &&
+                cJSON_GetArraySize(element) <= 4 && is_known(element, "id", call->id) &&
+                is_known(element, "type", call->type);
     return adds ? (int)(call - calls->items) : -1;
 }
 

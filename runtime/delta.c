@@ -457,12 +457,13 @@ bool rl_delta_only_adds_text(struct rl_choice *choice, const cJSON *delta, int *
     {
         const char *text = rl_json_text(member);
         bool is_content = strcmp(member->string, "content") == 0;
-        if ((is_content && content != NULL) || strcmp(member->string, "arguments") == 0)
+        bool are_calls = strcmp(member->string, "tool_calls") == 0;
+        if ((is_content && content != NULL) || (are_calls && calls != NULL) ||
+            strcmp(member->string, "arguments") == 0)
             return false; /* one of two counts, whatever they are */
         if (is_content)
             content = member;
-        else if (calls == NULL && strcmp(member->string, "tool_calls") == 0 &&
-                 cJSON_IsArray(member))
+        else if (are_calls && cJSON_IsArray(member))
             calls = member;
         else if (!cJSON_IsNull(member) && (text == NULL || strcmp(member->string, "role") != 0 ||
                                            strcmp(text, rl_text_of(choice->role)) != 0))

@@ -245,6 +245,13 @@ describe("chunks that add to the arguments of a call", function()
     end
   end))
 
+  it("go where the first of them went when two calls share an id", async(function()
+    local twin = CALL:gsub('"index":0,"id"', '"index":1,"id"'):gsub('"name":"f"', '"name":"g"')
+    local same = ',"id":"call_1"'
+    both(CALL .. twin .. piece("[1", 0, same) .. piece(",2", 0, same) .. piece("]", 0, same) .. END)
+    both(CALL .. piece("{}") .. twin .. piece("[1", 1, same) .. piece(",2", 1, same) .. piece("]", 0, same) .. END)
+  end))
+
   it("are told from those that say more", async(function()
     for _, form in ipairs {
       '{"choices":[{"index":0,"delta":{"content":"a","tool_calls":[{"index":0,"function":{"arguments":"%s"}}]}}]}',
@@ -258,6 +265,8 @@ describe("chunks that add to the arguments of a call", function()
       '{"choices":[{"index":0,"delta":{"tool_calls":[{"index":7,"function":{"arguments":"%s"}}]}}]}',
       '{"choices":[{"index":0,"delta":{"tool_calls":{"index":0,"function":{"arguments":"%s"}}}}]}',
       '{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"arguments":"%s"}]}}]}',
+      '{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"%s"}}],"tool_calls":null}}]}',
+      '{"choices":[{"index":0,"delta":{"tool_calls":null,"tool_calls":[{"index":0,"function":{"arguments":"%s"}}]}}]}',
       '{"choices":[{"index":0,"delta":{"function_call":{"arguments":"%s"}}}]}',
       '{"arguments":"1","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"%s"}}]}}]}',
       '{"arguments":null,"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"%s"}}]}}]}',
