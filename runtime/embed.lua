@@ -88,7 +88,17 @@ local function drop_locals(code)
   end
 
   read_function()
+  assert(at == #code + 1, "something else stands in this chunk")
   return table.concat(kept) .. code:sub(from)
+end
+
+
+--- The same, where this Lua's chunks are as they are read here and the shorter one is as good; else all of the chunk.
+local function shorten(code)
+  local ok, short = pcall(drop_locals, code)
+  local made = ok and load(short, "=", "b")
+  local is_same = made and string.dump(made) == short and string.dump(made, true) == string.dump(load(code, "=", "b"), true)
+  return is_same and short or code
 end
 
 
@@ -100,8 +110,7 @@ for i, path in ipairs(arg) do
   local file <close> = assert(io.open(path, "rb"))
   local text, name = file:read("a"), module_name(path)
   local where = name:gsub("%.", "/") .. ".lua"
-  local code = drop_locals(string.dump(assert(load(text, "@" .. where, "t"))))
-  assert(load(code, where, "b"))
+  local code = shorten(string.dump(assert(load(text, "@" .. where, "t"))))
   print_array("code_" .. i, code)
   texts[i] = text
   rows[i] = ('    {"%s", "@%s", code_%d, %d, text_%d, %d},'):format(name, where, i, #code, i, #text)

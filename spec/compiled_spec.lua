@@ -98,4 +98,27 @@ describe("the library that is compiled in", function()
       assert.equal(string.dump(text, true), string.dump(code, true))
     end
   end))
+
+  it("keeps chunks whole that are written in another way than known", async(function()
+    local other_lua = [[
+      local dump, read, place = string.dump, load, 33   -- a byte more behind the header
+      function string.dump(f, strip)
+        local code = dump(f, strip)
+        return code:sub(1, place - 1) .. "\x81" .. code:sub(place)
+      end
+      function load(code, ...)
+        if code:byte() == 27 then
+          if code:byte(place) ~= 0x81 then return nil, "bad binary format" end
+          code = code:sub(1, place - 1) .. code:sub(place + 1)
+        end
+        return read(code, ...)
+      end
+    ]]
+    local made = assert(process.run { arg[-1] or "lua5.4", "-e", other_lua, "runtime/embed.lua", "lua/rille/json.lua",
+      max_bytes = 1 << 24 })
+    assert.equal("", made.stderr)
+    local code = assert(arrays_of(made.stdout).code_1)
+    local text = table.concat(source.lines "lua/rille/json.lua", "\n") .. "\n"
+    assert.equal(string.dump(assert(load(text, "@rille/json.lua", "t"))), code:sub(1, 32) .. code:sub(34))
+  end))
 end)
