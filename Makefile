@@ -19,10 +19,14 @@ LIBS     = $(shell pkg-config --libs $(PKGS)) -lm -pthread
 LUA_LIB  = $(shell pkg-config --libs $(LUA_PC))
 
 # The program takes these from archives where they stand in the compiler's own directories: every library that the dynamic
-# linker need not find, map and search is 2 to 3 % of the time that an empty script takes. C modules find Lua in it (-E).
+# linker need not find, map and search is 2 to 3 % of the time that an empty script takes. C modules find Lua in it (-E), and
+# nothing else: theirs may be another PCRE2. Whoever names directories means what stands there; `make INNER=` takes no archive.
 INNER    = $(filter-out -lm -ldl -lrt -lpthread -pthread -luv,$(shell pkg-config --libs $(LUV_PC) libcjson libpcre2-8 $(LUA_PC)))
-ARCHIVE  = $(filter /%,$(if $(filter -L%,$(LIBS) $(LUA_LIB)),,$(shell $(CC) -print-file-name=$(lib:-l%=lib%.a))))
+NAMED    = $(filter -L%,$(CFLAGS) $(LDFLAGS) $(LIBS) $(LUA_LIB))
+ARCHIVE  = $(filter /%,$(if $(NAMED),,$(shell $(CC) -print-file-name=$(lib:-l%=lib%.a))))
+HIDDEN   = $(addprefix -Wl$(COMMA)--exclude-libs$(COMMA),$(filter libcjson.a libpcre2-8.a,$(notdir $(PROGRAM_LIBS))))
 PROGRAM_LIBS = $(foreach lib,$(LIBS) $(LUA_LIB),$(or $(if $(filter $(lib),$(INNER)),$(ARCHIVE)),$(lib)))
+COMMA   := ,
 UNDEFINED := $(if $(filter Darwin,$(shell uname -s)),-undefined dynamic_lookup)
 
 SRC     := $(sort $(wildcard runtime/*.c))
@@ -50,7 +54,7 @@ $B/embedded.c: runtime/embed.lua $(MODULES) | $B/obj
 	$(LUA) $< $(MODULES) > $@.new && mv $@.new $@
 
 $B/rille: $(OBJ)
-	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,-E -o $@ $^ $(PROGRAM_LIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,-E $(HIDDEN) -o $@ $^ $(PROGRAM_LIBS)
 
 $B/librille.a: $(LIB)
 	rm -f $@ && $(AR) rcs $@ $^

@@ -122,3 +122,26 @@ describe("the library that is compiled in", function()
     assert.equal(string.dump(assert(load(text, "@rille/json.lua", "t"))), code:sub(1, 32) .. code:sub(34))
   end))
 end)
+
+
+describe("the libraries of the program", function()
+  --- How the program would be linked.
+  local function link_line(more)
+    local made = assert(process.run { "env", "-u", "LD_PRELOAD", "-u", "MAKEFLAGS", "make", "-s", "-n", "B=build/nowhere",
+      "build/nowhere/rille", table.unpack(more or {}) })
+    assert.equal(0, made.code, made.stderr)
+    return assert(made.stdout:match "[^\n]*%-Wl,%-E[^\n]*")
+  end
+
+  it("are those of the directories that somebody names", async(function()
+    assert.is_nil(link_line { "LDFLAGS=-L/nonexistent" }:find "%S+%.a%f[%s\0]")
+    assert.is_nil(link_line { "INNER=" }:find "%S+%.a%f[%s\0]")
+  end))
+
+  it("are for itself, but for Lua's", async(function()
+    local line = link_line()
+    for _, name in ipairs { "libpcre2-8.a", "libcjson.a" } do
+      assert.equal(line:find("/" .. name, 1, true) ~= nil, line:find("--exclude-libs," .. name, 1, true) ~= nil)
+    end
+  end))
+end)
