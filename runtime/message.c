@@ -198,8 +198,7 @@ struct rl_message *rl_message_new(const struct rl_message_options *options)
     message->response.n = o->n;
     message->response.max_bytes = max_bytes;
     message->response.gather = (struct rl_gather){
-        .room = {.bytes = 2 * max_bytes,
-                 .nodes = NODES}, /* reasoning may be kept under two names */
+        .room = {.bytes = 2 * max_bytes, .nodes = NODES}, /* reasoning may have two names */
         .ids = {.state = o->seed != 0 ? o->seed : make_seed(message)},
         .is_cumulative = o->is_cumulative,
         .on_delta = o->on_delta,
