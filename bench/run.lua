@@ -178,7 +178,9 @@ local function start()
   end
   local values, peaks = {}, {}
   for name, argv in pairs(clients) do
-    local found = cost { argv[1], argv[2] or "url=" .. address .. "r1c0", "url=" .. address .. "r1c0" }
+    local url = address .. "r1c0"
+    local once = name == "rille" and { argv[1], "bench/once.lua", url } or { argv[1], argv[2] or "url=" .. url, "url=" .. url }
+    local found = cost(once)
     values[name], peaks[name] = found.cpu_us / 1000, found.peak_kb / 1024
   end
   print_values("a. start, 2 requests with 1 tool call, end: CPU ms", values)

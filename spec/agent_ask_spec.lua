@@ -142,14 +142,14 @@ describe("what an agent asks for", function()
   end))
 
   it("is decided once for turns and runs that ask for the same", async(function()
-    local decided, output = 0, require "rille.output"
-    local arrange = output.arrange
-    output.arrange = function(...)
+    local decided, chat = 0, require "rille.chat"
+    local wish = chat.wish
+    chat.wish = function(...)
       decided = decided + 1
-      return arrange(...)
+      return wish(...)
     end
     sent_by(4, new_options(), nil, changes["nothing"])
-    output.arrange = arrange
+    chat.wish = wish
     assert.equal(1, decided)
   end))
 

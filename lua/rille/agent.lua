@@ -14,7 +14,6 @@ local lazy = require "rille.lazy"
 local limits = require "rille.limits"
 local messages = require "rille.agent.message"
 local options = require "rille.options"
-local output = require "rille.output"
 local prompts = require "rille.agent.prompt"
 local providers = require "rille.provider"
 local request = require "rille.agent.request"
@@ -23,6 +22,7 @@ local time = require "rille.time"
 local toolset = require "rille.agent.toolset"
 local transcripts = require "rille.transcript"
 local nested = lazy "rille.agent.nested"   ---@module "rille.agent.nested"
+local output = lazy "rille.output"   ---@module "rille.output"
 
 ---@class rille.Agent
 ---@field name string

@@ -101,14 +101,14 @@ end
 
 
 --- Puts what the output needs into a request: a response_format in its parameters, or one tool more.
----@param run rille.Run
+---@param run rille.Run   of an agent that has an output
 ---@param tools rille.Toolset
 ---@param params table    of the request; changed
 ---@param model any
 ---@return rille.Toolset
 function output.arrange(run, tools, params, model)
   local spec = run.agent.output_spec
-  if not spec or params.response_format then return tools end
+  if params.response_format then return tools end
   if #tools.list == 0 and may_format(run, model) then
     params.response_format = response_format(run.agent, spec)
     return tools

@@ -11,6 +11,7 @@ local empties = require "rille.schema.empties"
 local form = require "rille.schema.form"
 local lazy = require "rille.lazy"
 local options = require "rille.options"
+local shape = require "rille.schema.shape"
 local value = require "rille.schema.value"
 local explain = lazy "rille.schema.explain"   ---@module "rille.schema.explain"
 
@@ -24,7 +25,9 @@ local schema = {}
 
 ---@class rille.Schema
 ---@field json table|boolean    the JSON Schema; its tables say in which order they are written
----@field _node table           compiled (schema/compile.lua)
+---@field shape? table          of it, when it is an ordinary one (rille.schema.shape)
+---@field _settings table       for the compiler
+---@field _node? table          compiled (schema/compile.lua): an ordinary one is when a value does not fit its shape
 local Schema = {}
 Schema.__index = Schema
 Schema.__name = "rille.Schema"
@@ -59,14 +62,23 @@ local function to_json_schema(given)
 end
 
 
+--- What to check values with. Raises { schema = message } for what is no schema, which no plain one is.
+local function node_of(self)
+  if not self._node then self._node = require("rille.schema.compile")(self.json, self._settings) end
+  return self._node
+end
+
+
 local function build(given, settings)
   local json = schema.is(given) and given.json or to_json_schema(given)
   local absent_nulls = settings.absent_nulls
   if absent_nulls == nil then absent_nulls = form.is_ordered(json) end
-  local node = require("rille.schema.compile")(json, {
+  local self = setmetatable({ json = json, shape = nil, _node = nil, _settings = {
     formats = settings.formats, absent_nulls = absent_nulls, documents = settings.documents,
-  })
-  return setmetatable({ json = json, _node = node }, Schema)
+  } }, Schema)
+  if form.is_ordered(json) then self.shape = shape.of(json) end
+  if not self.shape or not shape.is_plain(json) then node_of(self) end
+  return self
 end
 
 
@@ -99,7 +111,7 @@ end
 ---@return rille.SchemaError[]? errors
 function Schema:validate(v)
   if v == nil then v = core.null end
-  local node = self._node
+  local node = node_of(self)
   local state = node.refers and { depth = 0, steps = 0, scope = { node.resource } } or PLAIN
   local errors = node.check(v, state)
   if state.broken then errors = explain.mismatch("less nesting", v, "is too large or nests too deeply to be checked") end

@@ -180,6 +180,7 @@ function tool.new(given, level)
     self.definition = custom_definition(given, text_format(given.format, where, level))
   else
     self._schema, self.schema = parameters_of(given, where, level)
+    self._shape = self._schema.shape
     self.definition = function_definition(given, self.schema)
   end
   self.definition_json = core.json_encode(self.definition)

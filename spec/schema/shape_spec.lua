@@ -199,3 +199,49 @@ describe("the shapes of the JSON-Schema-Test-Suite", function()
     assert.is_true(yes > 0)
   end)
 end)
+
+
+describe("an ordinary schema", function()
+  it("is none that could not be compiled later", function()
+    local kinds = { "string", "integer", "number", "boolean", "object", "array", "null", "any", { "a", "b" }, { "a", "a" }, {},
+      { 1 }, { "a", 2 }, { "" }, 5, "texts", true }
+    local extras = { description = { "d", 1, {} }, title = { "t", 1 }, optional = { true, false }, nullable = { true },
+      items = { "string", "odd", { { "x", "string" } } }, fields = { { { "x", "string" } }, { { "x", "odd" } }, {} },
+      minimum = { 1, "a" }, pattern = { "a", "(" }, default = { "a", 1 }, additional = { true, "string", "odd", 1 },
+      enum = { { "a" }, {}, { 1 } }, deprecated = { true, 1 }, examples = { { "a" }, "a" }, any_of = { { "string" }, {} } }
+    local keys = {}
+    for key in pairs(extras) do keys[#keys + 1] = key end
+    table.sort(keys)
+    math.randomseed(7)
+    local lazy, all = 0, 0
+    for _ = 1, 4000 do
+      local given = { additional = math.random(8) == 1 and extras.additional[math.random(4)] or nil }
+      for i = 1, math.random(0, 3) do
+        local name_again = ("p%d"):format(math.random(8) == 1 and 1 or i)
+        local entry = { name_again, kinds[math.random(#kinds)], math.random(3) == 1 and "d" or nil }
+        for _ = 1, math.random(0, 2) do
+          local key = keys[math.random(#keys)]
+          entry[key] = extras[key][math.random(#extras[key])]
+        end
+        given[i] = entry
+      end
+      local ok, compiled = pcall(schema.compile, given, { absent_nulls = true })
+      if ok then
+        all, lazy = all + 1, lazy + (compiled._node and 0 or 1)
+        assert.has_no.errors(function() compiled:validate({}) end)
+      end
+    end
+    assert.is_true(lazy > 100 and all > lazy + 100, ("%d of %d"):format(lazy, all))
+  end)
+
+  it("waits with its checks until a value does not fit", function()
+    local plain = schema.compile { { "city", "string", "The city" }, { "unit", { "a", "b" }, optional = true } }
+    assert.is_nil(plain._node)
+    local _, errors = plain:validate { city = 5 }
+    assert.equal("$.city", errors[1].path)
+    assert.is_table(plain._node)
+    assert.is_table(schema.compile({ { "n", "integer", minimum = 1 } })._node)
+    assert.is_table(schema.compile({ type = "object" })._node)
+    assert.has_error(function() schema.compile { { "n", "string", pattern = "(" } } end)
+  end)
+end)

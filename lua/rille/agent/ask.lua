@@ -6,9 +6,10 @@
 
 local chat = require "rille.chat"
 local core = require "rille.core"
+local lazy = require "rille.lazy"
 local options = require "rille.options"
-local output = require "rille.output"
 local toolset = require "rille.agent.toolset"
+local output = lazy "rille.output"   ---@module "rille.output"
 
 ---@class rille.Ask
 ---@field model any               a name, a script, or a list of them; nil: what the configuration names
@@ -113,7 +114,7 @@ local function decide(run)
   local tools = wishes.tools and toolset.new(wishes.tools, "prepare", 1) or tools_of(run)
   local model, was_forced = wishes.model or model_of(run), is_forced(params.tool_choice)
   params.tool_choice = choose(params, wishes, is_later)
-  tools = output.arrange(run, tools, params, model)
+  if run.agent.output_spec then tools = output.arrange(run, tools, params, model) end
   if #tools.list == 0 then params.tool_choice, params.parallel_tool_calls = nil, nil end
   local self = setmetatable({
     model = model, tools = tools, forced_name = forced_name(params.tool_choice),

@@ -5,8 +5,9 @@
 
 local failure = require "rille.failure"
 local json = require "rille.json"
+local lazy = require "rille.lazy"
 local messages = require "rille.agent.message"
-local output = require "rille.output"
+local output = lazy "rille.output"   ---@module "rille.output"
 
 local final = {}
 

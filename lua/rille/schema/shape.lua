@@ -23,6 +23,12 @@ local KNOWN <const> = {
   ["$comment"] = true, ["$schema"] = true,
 }
 
+--- Keywords of a schema that needs no looking at before it is used: what they say was checked where the ordered form was
+--- read, or is checked here.
+local PLAIN <const> = {
+  type = true, enum = true, properties = true, required = true, additionalProperties = true, items = true, description = true,
+}
+
 local build
 
 
@@ -96,6 +102,25 @@ end
 ---@return table? shape    for core.fits
 function shape.of(schema)
   return not value.is_array(schema) and build(schema, 0) or nil
+end
+
+
+local function all_plain(schemas)
+  for _, one in next, schemas or {} do
+    if not shape.is_plain(one) then return false end
+  end
+  return true
+end
+
+
+--- Does a schema that has a shape say nothing but types, words and descriptions?
+---@param schema table
+---@return boolean
+function shape.is_plain(schema)
+  for keyword in next, schema do
+    if not PLAIN[keyword] then return false end
+  end
+  return all_plain(schema.properties) and (schema.items == nil or shape.is_plain(schema.items))
 end
 
 
