@@ -127,6 +127,26 @@ static const char *push_words(lua_State *L, int value)
 }
 
 
+static int l_words(lua_State *L)
+{
+    push_words(L, 1);
+    return 1;
+}
+
+
+/* The same of a value that whoever waits has not made: a __tostring that raises is the trouble of
+ * the task that ended, not of the one that asks. A failure passes: it may be a cancel. */
+static const char *push_words_safely(lua_State *L, int value)
+{
+    lua_pushcfunction(L, l_words);
+    lua_pushvalue(L, value);
+    if (lua_pcall(L, 1, 1, 0) != LUA_OK && rl_is_failure(L, lua_gettop(L)))
+        lua_error(L);
+    const char *words = lua_tostring(L, -1);
+    return words != NULL ? words : "an error without words";
+}
+
+
 /* The value that was raised and the traceback above it -> nil, failure. */
 static int push_raised(lua_State *L)
 {
@@ -136,7 +156,7 @@ static int push_raised(lua_State *L)
         lua_pushvalue(L, value);
         return 2;
     }
-    rl_new_failure(L, "internal", push_words(L, value));
+    rl_new_failure(L, "internal", push_words_safely(L, value));
     lua_pushvalue(L, traceback);
     lua_setfield(L, -2, "traceback");
     if (lua_istable(L, value)) {

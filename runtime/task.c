@@ -210,7 +210,9 @@ void rl_task_start_inside(lua_State *L, struct rl_task *task)
 static int l_keep_traceback(lua_State *L)
 {
     struct rl_task *task = rl_task_running(L, rl_engine_of(L));
-    if (task == NULL || (lua_type(L, 1) == LUA_TTABLE && lua_getmetatable(L, 1)))
+    luaL_getmetatable(L, "rille.Failure");
+    bool is_failure = lua_getmetatable(L, 1) && lua_rawequal(L, -1, -2);
+    if (task == NULL || is_failure)
         return lua_settop(L, 1), 1;
     rl_task_push(L, task);
     luaL_traceback(L, L, NULL, 1);

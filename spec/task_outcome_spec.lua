@@ -24,10 +24,27 @@ describe("task:outcome", function()
   end))
 
   it("keeps the traceback of a table that is no failure", async(function()
-    local ok, raised = core.spawn(function() error { code = 5 } end):outcome()
-    assert.is_false(ok)
-    assert.equal(5, raised.detail.code)
-    assert.matches("stack traceback", raised.traceback)
+    for _, metatable in ipairs { false, {} } do
+      local ok, raised = core.spawn(function() error(setmetatable({ code = 5 }, metatable or nil)) end):outcome()
+      assert.is_false(ok)
+      assert.equal(5, raised.detail.code)
+      assert.matches("stack traceback", raised.traceback)
+    end
+  end))
+
+  it("says what a value that cannot be said raises itself", async(function()
+    for _, way in ipairs { "outcome", "join" } do
+      for _, case in ipairs {
+        { function() error("inner", 0) end, "inner" },
+        { function() return {} end, "'__tostring' must return a string" },
+        { function() error {} end, "an error without words" },
+      } do
+        local task = core.spawn(function() error(setmetatable({}, { __tostring = case[1] })) end)
+        local _, raised = task[way](task)
+        assert.equal("internal", raised.code)
+        assert.equal(case[2], raised.message)
+      end
+    end
   end))
 
   it("gives a failure that was raised as it is", async(function()
