@@ -1,4 +1,5 @@
 local agents = require "spec.support.agents"
+local core = require "rille.core"
 local json = require "rille.json"
 local rille = require "rille"
 local sendable = require "spec.support.sendable"
@@ -152,14 +153,24 @@ describe("rille.dispatch", function()
   end))
 
   it("makes a result of anything that a tool raises", async(function()
-    local raised = { "text", { code = 5 }, rille.failure.new("connection", "refused"), 7 }
+    local unsayable = setmetatable({}, { __tostring = function() error("no words", 0) end })
+    local raised = { "text", { code = 5 }, rille.failure.new("connection", "refused"), 7, unsayable }
     local tool = agents.tool("crash", function(args) error(raised[args.n], 0) end, { parameters = { { "n", "integer" } } })
     local results = results_of({ { "crash", { n = 1 } }, { "crash", { n = 2 } }, { "crash", { n = 3 } },
-      { "crash", { n = 4 } }, { "crash", { n = 5 } } }, { tool })
+      { "crash", { n = 4 } }, { "crash", { n = 5 } }, { "crash", { n = 6 } } }, { tool })
     assert.equal("Error: text", results[1])
     assert.equal("Error: refused", results[3])
     assert.equal("Error: 7", results[4])
+    assert.equal("Error: no words", results[5])
     for _, result in ipairs(results) do assert.matches("^Error: ", result) end
+  end))
+
+  it("takes what a tool returns although its task was cancelled", async(function()
+    local tool = agents.tool("stubborn", function()
+      core.running():cancel()
+      return "done"
+    end)
+    assert.same({ "done" }, results_of({ "stubborn" }, { tool }))
   end))
 
   it("stops a tool at its timeout, and what it waits for", async(function()

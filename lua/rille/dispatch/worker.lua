@@ -43,11 +43,19 @@ local function raised(record, trouble)
 end
 
 
+--- The tool's task was cancelled, and not for its time. What it returned all the same is its result.
+local function stopped(record)
+  local has_returned, value, reason = record.task:returned()
+  if has_returned then return returned(record, value, reason) end
+  return "Error: the tool was stopped", false
+end
+
+
 --- What became of the tool, as content.
 local function read(record, late, ok, value, reason)
   if ok then return returned(record, value, reason) end
   if ok == false then return raised(record, value) end
-  if not rawequal(value, late) then return "Error: the tool was stopped", false end
+  if not rawequal(value, late) then return stopped(record) end
   return "Error: " .. late.message, false, late.code ~= "timeout" and late or nil
 end
 
