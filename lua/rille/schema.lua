@@ -76,8 +76,10 @@ local function build(given, settings)
   local self = setmetatable({ json = json, shape = nil, _node = nil, _settings = {
     formats = settings.formats, absent_nulls = absent_nulls, documents = settings.documents,
   } }, Schema)
-  if form.is_ordered(json) then self.shape = shape.of(json) end
-  if not self.shape or not shape.is_plain(json) then node_of(self) end
+  local is_ordered = form.is_ordered(json)
+  if not is_ordered or not shape.is_plain(json) then node_of(self) end   -- only what is a schema has a shape
+  if is_ordered then self.shape = shape.of(json) end
+  if not self.shape then node_of(self) end
   return self
 end
 

@@ -234,6 +234,20 @@ describe("an ordinary schema", function()
     assert.is_true(lazy > 100 and all > lazy + 100, ("%d of %d"):format(lazy, all))
   end)
 
+  it("is none where a JSON Schema inside is none", function()
+    for _, broken in ipairs {
+      { type = "bogus" }, { type = { "string", "bogus" } }, { type = 5 }, { type = "string", enum = "a" }, { enum = 5 },
+      { properties = "x" }, { properties = { x = 1 } }, { properties = { x = json.array {} } }, { required = 5 },
+      { required = { 1 } }, { additionalProperties = 5 }, { items = "x" }, { items = json.object { type = { "odd" } } },
+    } do
+      for _, given in ipairs { broken, json.object(broken), { type = "array", items = json.object(broken) } } do
+        local ok, problem = pcall(schema.compile, { { "x", given } })
+        assert.is_false(ok)
+        assert.matches("schema: ?[^\n]*x", problem)
+      end
+    end
+  end)
+
   it("waits with its checks until a value does not fit", function()
     local plain = schema.compile { { "city", "string", "The city" }, { "unit", { "a", "b" }, optional = true } }
     assert.is_nil(plain._node)

@@ -23,8 +23,7 @@ local KNOWN <const> = {
   ["$comment"] = true, ["$schema"] = true,
 }
 
---- Keywords of a schema that needs no looking at before it is used: what they say was checked where the ordered form was
---- read, or is checked here.
+--- Keywords of a schema that needs no compiling before it is used: what they say is checked here.
 local PLAIN <const> = {
   type = true, enum = true, properties = true, required = true, additionalProperties = true, items = true, description = true,
 }
@@ -105,22 +104,41 @@ function shape.of(schema)
 end
 
 
-local function all_plain(schemas)
-  for _, one in next, schemas or {} do
-    if not shape.is_plain(one) then return false end
+local function all_strings(list)
+  for _, one in ipairs(list) do
+    if type(one) ~= "string" then return false end
   end
   return true
 end
 
 
---- Does a schema that has a shape say nothing but types, words and descriptions?
----@param schema table
+local function is_list(given)
+  return given == nil or value.is_array(given) and all_strings(given)
+end
+
+
+local function all_plain(schemas)
+  if schemas == nil then return true end
+  if not value.is_object(schemas) then return false end
+  for name, one in next, schemas do
+    if type(name) ~= "string" or not shape.is_plain(one) then return false end
+  end
+  return true
+end
+
+
+--- Does a schema say nothing but types, words and descriptions, each in the way that the compiler takes? An ordered form
+--- may hold JSON Schemas that nobody has looked at.
+---@param schema any
 ---@return boolean
 function shape.is_plain(schema)
+  if not value.is_object(schema) then return false end
   for keyword in next, schema do
     if not PLAIN[keyword] then return false end
   end
-  return all_plain(schema.properties) and (schema.items == nil or shape.is_plain(schema.items))
+  local kind, others = schema.type, schema.additionalProperties
+  return (kind == nil or BITS[kind] ~= nil) and (others == nil or type(others) == "boolean") and is_list(schema.enum)
+    and is_list(schema.required) and all_plain(schema.properties) and (schema.items == nil or shape.is_plain(schema.items))
 end
 
 
