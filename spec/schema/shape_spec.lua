@@ -248,6 +248,14 @@ describe("an ordinary schema", function()
     end
   end)
 
+  it("says of a table that holds itself what it is", function()
+    local endless, list = { type = "object" }, { type = "array" }
+    endless.properties, list.items = { again = endless }, list
+    for _, wrong in ipairs { endless, list } do
+      assert.has_error(function() schema.compile { { "p", wrong } } end, "schema: a table holds itself; use $ref")
+    end
+  end)
+
   it("waits with its checks until a value does not fit", function()
     local plain = schema.compile { { "city", "string", "The city" }, { "unit", { "a", "b" }, optional = true } }
     assert.is_nil(plain._node)

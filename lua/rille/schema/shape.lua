@@ -117,11 +117,11 @@ local function is_list(given)
 end
 
 
-local function all_plain(schemas)
+local function all_plain(schemas, depth)
   if schemas == nil then return true end
   if not value.is_object(schemas) then return false end
   for name, one in next, schemas do
-    if type(name) ~= "string" or not shape.is_plain(one) then return false end
+    if type(name) ~= "string" or not shape.is_plain(one, depth) then return false end
   end
   return true
 end
@@ -130,15 +130,18 @@ end
 --- Does a schema say nothing but types, words and descriptions, each in the way that the compiler takes? An ordered form
 --- may hold JSON Schemas that nobody has looked at.
 ---@param schema any
+---@param depth? integer    of this one within others; a table may hold itself
 ---@return boolean
-function shape.is_plain(schema)
-  if not value.is_object(schema) then return false end
+function shape.is_plain(schema, depth)
+  depth = (depth or 0) + 1
+  if depth > DEEPEST or not value.is_object(schema) then return false end
   for keyword in next, schema do
     if not PLAIN[keyword] then return false end
   end
   local kind, others = schema.type, schema.additionalProperties
   return (kind == nil or BITS[kind] ~= nil) and (others == nil or type(others) == "boolean") and is_list(schema.enum)
-    and is_list(schema.required) and all_plain(schema.properties) and (schema.items == nil or shape.is_plain(schema.items))
+    and is_list(schema.required) and all_plain(schema.properties, depth)
+    and (schema.items == nil or shape.is_plain(schema.items, depth))
 end
 
 
