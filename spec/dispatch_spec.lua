@@ -185,6 +185,18 @@ describe("rille.dispatch", function()
     assert.is_true(cleaned)
   end))
 
+  it("tells each call that takes too long with a failure of its own", async(function()
+    local met = {}
+    local tool = agents.tool("slow", function()
+      local _, late = pcall(rille.sleep, 60)
+      met[#met + 1] = late.message
+      late.message = "slow: " .. late.message
+      return nil, late
+    end, { timeout = 0.02, sequential = true })
+    results_of({ "slow", "slow" }, { tool })
+    assert.same({ "timed out after 0.02 seconds and was stopped", "timed out after 0.02 seconds and was stopped" }, met)
+  end))
+
   it("stops a tool that never waits at its timeout, in a coroutine of its own too", async(function()
     local spins = {
       function() while true do end end,

@@ -48,11 +48,12 @@ function clock.release(run)
 end
 
 
---- What ends a tool that takes too long: one failure for all its calls, since nothing in it is of a call.
-local function late_of(tool, seconds)
-  tool._late_after = seconds
-  tool._late = failure.new("timeout", ("timed out after %g seconds and was stopped"):format(seconds))
-  return tool._late
+--- What is said of a tool that takes too long.
+local function words_of(tool, seconds)
+  if tool._late_after ~= seconds then
+    tool._late_after, tool._late_words = seconds, ("timed out after %g seconds and was stopped"):format(seconds)
+  end
+  return tool._late_words
 end
 
 
@@ -67,8 +68,7 @@ function clock.of_tool(run, tool)
     local left, limit = run.limits:seconds_left()
     if left + SPIN_GRACE < seconds then return math.max(0, left) + SPIN_GRACE, limits.reached("seconds", limit) end
   end
-  if tool._late_after == seconds then return seconds, tool._late end
-  return seconds, late_of(tool, seconds)
+  return seconds, failure.new("timeout", words_of(tool, seconds))   -- its own: who meets a failure may add to it
 end
 
 
