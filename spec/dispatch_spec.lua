@@ -288,6 +288,24 @@ describe("rille.dispatch", function()
     assert.equal("a", seen)
   end))
 
+  it("runs nothing that the reader of a stream stops when it hears of it", async(function()
+    local ran = 0
+    local tool = agents.tool("send", function() ran = ran + 1 end)
+    for _, calls in ipairs { { "send" }, { "send", "send", "send" } } do
+      local function sender() return agents.new({ S.calls(calls), S.text "ok" }, { tools = { tool } }) end
+      local outer = agents.new({ S.call("inner", { prompt = "x" }), S.text "ok" }, { tools = { sender():as_tool { name = "inner" } } })
+      for _, agent in ipairs { sender(), outer } do
+        local stream <close> = agent:stream "x"
+        for event in stream do
+          if event.type == "tool_call" and event.call.name == "send" then stream.run:cancel() end
+        end
+        local _, failure = stream.run:wait()
+        assert.equal("cancelled", failure.code)
+        assert.equal(0, ran)
+      end
+    end
+  end))
+
   it("tells progress", async(function()
     local seen = {}
     local tool = agents.tool("work", function(_, context)

@@ -146,6 +146,18 @@ function Bus:has_listener(kind, second, third)
 end
 
 
+--- Is there a reader, here or further out? Unlike a handler it hears of an event when it gets its turn.
+---@return boolean
+function Bus:has_reader()
+  local bus = self
+  repeat
+    if bus.readers[1] then return true end
+    bus = bus.parent
+  until not bus
+  return false
+end
+
+
 --- The readers that will see an event of this bus.
 ---@return rille.EventReader[]
 function Bus:all_readers()

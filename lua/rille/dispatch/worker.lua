@@ -93,6 +93,7 @@ function worker.run(run, record)
   end
   local task = core.spawn_for(context, seconds, late, tool.run, arguments, context)
   record.task = task
+  if not run.bus.is_silent and run.bus:has_reader() then task:join() end   -- who was told of the call may still stop it
   return read(record, late, task:outcome())
 end
 
