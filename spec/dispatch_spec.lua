@@ -306,6 +306,19 @@ describe("rille.dispatch", function()
     end
   end))
 
+  it("lets others go on between calls that never wait", async(function()
+    local run
+    local tool = agents.tool("step", function(args)
+      if args.n == 2 then rille.spawn(function() run:cancel "enough" end) end
+      return tostring(args.n)
+    end, { parameters = { { "n", "integer" } } })
+    local agent = agents.new({ S.calls { { "step", { n = 1 } }, { "step", { n = 2 } }, { "step", { n = 3 } } } },
+      { tools = { tool }, params = { parallel_tool_calls = false } })
+    run = agent:start "x"
+    local _, failure = run:wait()
+    assert.same({ "1", "2", "Error: not run: enough" }, agents.results(failure.reply.transcript))
+  end))
+
   it("tells progress", async(function()
     local seen = {}
     local tool = agents.tool("work", function(_, context)

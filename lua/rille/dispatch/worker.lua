@@ -77,6 +77,13 @@ function worker.interrupt(record, why)
 end
 
 
+--- Are there others who are to have their turn before the tool? Who reads of the call may still stop it; and calls of one
+--- message that came one upon the other would keep the loop from turning, timers and cancels from coming through.
+local function is_awaited(run)
+  return run.records[2] ~= nil or not run.bus.is_silent and run.bus:has_reader()
+end
+
+
 --- Runs the tool of a call. The one clock of a tool is its task's deadline: it ends what waits and what spins, and
 --- everything that the tool started. Raises when the run is cancelled meanwhile: then the tool is to be interrupted.
 ---@async
@@ -93,7 +100,7 @@ function worker.run(run, record)
   end
   local task = core.spawn_for(context, seconds, late, tool.run, arguments, context)
   record.task = task
-  if not run.bus.is_silent and run.bus:has_reader() then task:join() end   -- who was told of the call may still stop it
+  if is_awaited(run) then task:join() end
   return read(record, late, task:outcome())
 end
 
