@@ -218,8 +218,13 @@ end
 
 
 local function slow_streams()
-  measure { script = "r0c20s50", at_once = 1000, runs = 1000, fixed = true, sample = true, want = "deltas", rows = {
-    { "c. 1,000 slow streams: KB each", function(found) return found.suspended_kb / 1000 end } } }
+  for _, want in ipairs { "nothing", "deltas" } do
+    measure { script = "r0c20s50", at_once = 1000, runs = 1000, fixed = true, sample = true, want = want,
+      only = want ~= "nothing" and "rille" or nil, rows = {
+        { ("c. 1,000 slow streams, reader wants %s: KB each"):format(want), function(found)
+          return found.suspended_kb / 1000
+        end } } }
+  end
 end
 
 

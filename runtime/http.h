@@ -43,7 +43,7 @@ struct rl_http_body {
 enum rl_http_room {
     RL_HTTP_USUAL, /* 16 KB */
     RL_HTTP_LITTLE /* 1 KB: for thousands of transfers whose pieces come one by one; a burst of them
-                    * takes a quarter longer */
+                    * takes half as long again */
 };
 
 /* What to send. Everything but the body is copied before rl_http_start returns. */

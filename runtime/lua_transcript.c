@@ -110,6 +110,18 @@ static void check_table(lua_State *L, int arg, lua_Integer i)
 }
 
 
+/* Behind the <len> bytes of a plain message: the same with the empty list that was left out of it.
+ * Its name is the first of all. */
+static void add_annotated(struct rl_buf *text, size_t len)
+{
+    static const char opening[] = "{\"annotations\":[],";
+    if (rl_buf_reserve(text, strlen(opening) + len) != RL_OK)
+        return;
+    rl_buf_adds(text, opening);
+    rl_buf_add(text, text->data + strlen("{"), len - strlen("{"));
+}
+
+
 /* The message in the table at <arg>, encoded by way of the empty <text>; raises when it is none;
  * <i> as for refuse. <kept>: see push_kept. NULL without memory. Leaves the stack as it was. */
 static struct rl_message_text *encode_message(lua_State *L, int arg, lua_Integer i, bool kept,
@@ -123,16 +135,18 @@ static struct rl_message_text *encode_message(lua_State *L, int arg, lua_Integer
     bool whole;
     bool plain = rl_lua_encode_plain(L, arg, kept, text, &whole);
     size_t start = plain && !whole ? text->len : 0; /* of the neutral text */
-    if (start > 0 || !plain) {
+    if (start > 0)
+        add_annotated(text, start);
+    if (!plain) {
         if (kept)
             push_kept(L, arg);
         rl_lua_encode_json(L, kept ? top + 2 : arg, text);
     }
-    const char *neutral = text->data + start;
-    size_t len = text->len - start;
-    struct rl_message_text *message =
-        plain ? rl_message_text_new_plain(neutral, len, role, text->data, start > 0 ? start : len)
-              : rl_message_text_new(neutral, len, role);
+    struct rl_message_text *message = NULL;
+    if (text->status == RL_OK)
+        message = plain ? rl_message_text_new_plain(text->data + start, text->len - start, role,
+                                                    text->data, start > 0 ? start : text->len)
+                        : rl_message_text_new(text->data, text->len, role);
     rl_buf_clear(text);
     lua_settop(L, top);
     return message;
