@@ -32,14 +32,14 @@ end
 
 --- The same without the short way: no tool has a shape.
 local function read_long(...)
-  weather._shape, now._shape = false, false
-  local records, message = read(...)
+  local weather_shape, now_shape = weather._shape, now._shape
   weather._shape, now._shape = nil, nil
+  local records, message = read(...)
+  weather._shape, now._shape = weather_shape, now_shape
   return records, message
 end
 
 local function read_short(...)
-  read(entry("get_weather", "{}"), entry("now", "{}", "b"))   -- the first look at a tool finds its shape
   return core.read_calls(json.array { ... }, tools.by_name)
 end
 

@@ -25,7 +25,7 @@ local schema = {}
 
 ---@class rille.Schema
 ---@field json table|boolean    the JSON Schema; its tables say in which order they are written
----@field shape? table          of it, when it is an ordinary one (rille.schema.shape)
+---@field shape? table          for C, when it has one (rille.schema.shape)
 ---@field _settings table       for the compiler
 ---@field _node? table          compiled (schema/compile.lua): an ordinary one is when a value does not fit its shape
 local Schema = {}
@@ -76,9 +76,8 @@ local function build(given, settings)
   local self = setmetatable({ json = json, shape = nil, _node = nil, _settings = {
     formats = settings.formats, absent_nulls = absent_nulls, documents = settings.documents,
   } }, Schema)
-  local is_ordered = form.is_ordered(json)
-  if not is_ordered or not shape.is_plain(json) then node_of(self) end   -- only what is a schema has a shape
-  if is_ordered then self.shape = shape.of(json) end
+  if not form.is_ordered(json) or not shape.is_plain(json) then node_of(self) end   -- only what is a schema has a shape
+  self.shape = shape.of(json)
   if not self.shape then node_of(self) end
   return self
 end

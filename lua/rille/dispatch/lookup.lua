@@ -6,7 +6,6 @@
 local calls = require "rille.dispatch.calls"
 local contexts = require "rille.dispatch.context"
 local json = require "rille.json"
-local shape = require "rille.schema.shape"
 local toolset = require "rille.agent.toolset"
 
 local lookup = {}
@@ -45,7 +44,6 @@ local function problem_of(run, record)
   end
   record.tool = tool
   if kind == "custom" then return nil end
-  if tool._shape == nil then tool._shape = shape.of(tool._schema.json) or false end
   local bytes, problem = freeze(tool, record.decoded)
   if not bytes then return problem end
   record.arguments, record.decoded = bytes, nil
