@@ -34,8 +34,7 @@ static CURLcode dress(struct rl_http *http, const struct rl_http_request *reques
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, http);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, http);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->err.message);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, &http->fields->list[0]);
-    return rl_http_set_request(easy, request);
+    return rl_http_set_request(easy, request, http->template);
 }
 
 
@@ -45,7 +44,7 @@ static void free_http(struct rl_http *http)
     if (http == NULL)
         return;
     curl_easy_cleanup(http->easy);
-    rl_http_fields_unref(http->fields);
+    rl_http_template_unref(http->template);
     free(http);
 }
 
@@ -58,11 +57,12 @@ static struct rl_http *new_http(struct rl_http_pool *pool, const struct rl_http_
     http->easy = rl_http_spares_take(&pool->spares);
     if (http->easy == NULL)
         http->easy = new_easy(pool);
-    http->fields = request->fields != NULL
-                       ? rl_http_fields_share(request->fields)
-                       : rl_http_fields_new(request->headers, request->header_count);
+    http->template =
+        request->template != NULL
+            ? rl_http_template_share(request->template)
+            : rl_http_template_new(request->url, request->headers, request->header_count);
     http->pool = pool;
-    if (http->easy != NULL && http->fields != NULL && dress(http, request) == CURLE_OK)
+    if (http->easy != NULL && http->template != NULL && dress(http, request) == CURLE_OK)
         return http;
     free_http(http);
     return NULL;

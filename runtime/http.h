@@ -18,9 +18,9 @@
 #include <stdint.h>
 #include <uv.h>
 
-struct rl_http_pool;   /* connections and running transfers of one loop */
-struct rl_http;        /* one running transfer */
-struct rl_http_fields; /* header lines, made ready once for all requests that send them */
+struct rl_http_pool;     /* connections and running transfers of one loop */
+struct rl_http;          /* one running transfer */
+struct rl_http_template; /* address and header lines, made ready once for all their requests */
 
 enum { RL_HTTP_LONG_BODY = 64 << 10 }; /* bytes: up to here libcurl sends a body with the head */
 
@@ -52,7 +52,8 @@ struct rl_http_request {
     const char *method;         /* "GET" ... as it stands on the wire */
     const char *const *headers; /* whole lines "Name: value", without line ends */
     size_t header_count;
-    struct rl_http_fields *fields; /* instead of <headers>; NULL: made of these */
+    struct rl_http_template *template; /* of <url> and, instead of <headers>, its own; NULL: made of
+                                        * both */
     struct rl_http_body body;
     const char *proxy; /* NULL: none, whatever the environment says */
     const char *no_proxy;
@@ -83,11 +84,12 @@ struct rl_http_events {
     void (*on_done)(void *owner, const struct rl_err *err); /* err->code is RL_OK on success */
 };
 
-/* Makes header lines ready: whole lines "Name: value", without line ends, are copied. Returns one
- * reference; NULL without memory. */
-struct rl_http_fields *rl_http_fields_new(const char *const *lines, size_t count);
-struct rl_http_fields *rl_http_fields_share(struct rl_http_fields *fields);
-void rl_http_fields_unref(struct rl_http_fields *fields); /* NULL is fine */
+/* Makes an address and header lines ready: whole lines "Name: value", without line ends, are
+ * copied. Returns one reference; NULL without memory. */
+struct rl_http_template *rl_http_template_new(const char *url, const char *const *lines,
+                                              size_t count);
+struct rl_http_template *rl_http_template_share(struct rl_http_template *template);
+void rl_http_template_unref(struct rl_http_template *template); /* NULL is fine */
 
 /* Opens an empty pool on <loop>. Returns NULL and <err> without memory. */
 struct rl_http_pool *rl_http_pool_open(uv_loop_t *loop, struct rl_err *err);

@@ -11,16 +11,19 @@
  * HTTP/2 where TLS offers it, bodies decoded though nobody asked for compression. */
 void rl_http_set_house_rules(CURL *easy);
 
-/* One block: the list for CURLOPT_HTTPHEADER, and behind it the lines. Besides the caller's it
- * tells libcurl to leave out fields of its own. */
-struct rl_http_fields {
+/* One block, and the address beside it. Behind the list for CURLOPT_HTTPHEADER lie the lines;
+ * besides the caller's it tells libcurl to leave out fields of its own. */
+struct rl_http_template {
     size_t refs;
+    CURLU *url; /* taken apart; NULL: libcurl is to say itself what it thinks of it */
+    bool names_agent;
     struct curl_slist list[];
 };
 
-/* Sets all that differs between requests, so that an easy handle is used again without a reset. The
- * body is not copied: it stays where it is until the transfer has ended. */
-CURLcode rl_http_set_request(CURL *easy, const struct rl_http_request *request);
+/* Sets all that differs between requests, so that an easy handle is used again without a reset.
+ * Body and <template> are not copied: they stay until the transfer has ended. */
+CURLcode rl_http_set_request(CURL *easy, const struct rl_http_request *request,
+                             struct rl_http_template *template);
 
 /* Frees the bytes of a body unless they are borrowed; the body then has none. */
 void rl_http_body_free(struct rl_http_body *body);

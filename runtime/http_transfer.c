@@ -68,7 +68,7 @@ void rl_http_finish(struct rl_http *http, const struct rl_err *err)
     if (http->next != NULL)
         http->next->prev = http->prev;
     give_back(http);
-    rl_http_fields_unref(http->fields);
+    rl_http_template_unref(http->template);
     rl_http_body_free(&http->body);
     uv_close((uv_handle_t *)&http->timer, on_closed);
     tell(http, err);

@@ -25,7 +25,7 @@ struct rl_http {
     struct rl_http *next, *prev; /* in pool->running */
     CURL *easy;
     struct rl_shard *shard;
-    struct rl_http_fields *fields;
+    struct rl_http_template *template;
     struct rl_http_body body; /* bytes NULL: none, or sent and freed */
     size_t read_at;           /* bytes that body.read gave */
     curl_off_t uploaded;      /* of the body, when we looked last */

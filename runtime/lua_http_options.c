@@ -80,33 +80,34 @@ const char *const *rl_lua_header_lines(lua_State *L, int table, size_t *count)
 }
 
 
-#define FIELDS "rille.HttpFields"
+#define TEMPLATE "rille.HttpTemplate"
 
-static int l_fields_gc(lua_State *L)
+static int l_template_gc(lua_State *L)
 {
-    struct rl_http_fields **fields = luaL_checkudata(L, 1, FIELDS);
-    rl_http_fields_unref(*fields);
-    *fields = NULL;
+    struct rl_http_template **template = luaL_checkudata(L, 1, TEMPLATE);
+    rl_http_template_unref(*template);
+    *template = NULL;
     return 0;
 }
 
 
-/* Pushes the owner of the header lines in the table on top of the stack. */
-static struct rl_http_fields *push_fields(lua_State *L)
+/* Pushes the owner of a template: of <url>, and the header lines in the table on top of the stack.
+ */
+static struct rl_http_template *push_template(lua_State *L, const char *url)
 {
-    static const luaL_Reg methods[] = {{"__gc", l_fields_gc}, {NULL, NULL}};
-    struct rl_http_fields **fields = lua_newuserdatauv(L, sizeof(struct rl_http_fields *), 0);
-    *fields = NULL;
-    rl_core_class(L, FIELDS, methods);
-    luaL_setmetatable(L, FIELDS);
+    static const luaL_Reg methods[] = {{"__gc", l_template_gc}, {NULL, NULL}};
+    struct rl_http_template **template = lua_newuserdatauv(L, sizeof(*template), 0);
+    *template = NULL;
+    rl_core_class(L, TEMPLATE, methods);
+    luaL_setmetatable(L, TEMPLATE);
     size_t count;
     lua_pushvalue(L, -2);
     const char *const *lines = rl_lua_header_lines(L, -1, &count);
-    *fields = rl_http_fields_new(lines, count);
-    if (*fields == NULL)
+    *template = rl_http_template_new(url, lines, count);
+    if (*template == NULL)
         luaL_error(L, "not enough memory for a request");
     lua_pop(L, 2);
-    return *fields;
+    return *template;
 }
 
 
@@ -147,7 +148,7 @@ void rl_http_options_request(lua_State *L, int index, const struct rl_http_optio
     }
     if (lua_getfield(L, index, "headers") != LUA_TTABLE)
         luaL_error(L, "option 'headers': list of lines expected, got %s", luaL_typename(L, -1));
-    request->fields = push_fields(L);
+    request->template = push_template(L, request->url);
     lua_remove(L, -2);
 }
 

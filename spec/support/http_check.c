@@ -177,6 +177,7 @@ static void check_words(void)
     static const char *const pairs[][2] = {
         {"https://u:secret@host:8/p?key=secret#secret", "https://host:8/p"},
         {"http://host", "http://host/"},
+        {"host:8/p", "http://host:8/p"},
         {"no url at all secret", "the address"},
         {"", "the address"},
     };
@@ -224,25 +225,30 @@ static bool lists(const struct curl_slist *list, const char *line)
 }
 
 
-static void check_fields(void)
+static void check_template(void)
 {
     static const char *const lines[] = {"A: b", "Empty:", "Blank: \t", "EXPECT: x", "Time: 1:2:", "content-type: c"};
-    struct rl_http_fields *fields = rl_http_fields_new(lines, 6);
-    const struct curl_slist *list = fields->list;
+    struct rl_http_template *template = rl_http_template_new("http://u:p@h:8/p?q", lines, 6);
+    const struct curl_slist *list = template->list;
     expect(lists(list, "A: b") && lists(list, "Time: 1:2:"), "lines as they are", 0);
     expect(lists(list, "Empty;") && lists(list, "Blank;"), "empty ones in libcurl's way", 0);
     expect(!lists(list, "Expect:") && lists(list, "EXPECT: x"), "the caller's Expect", 0);
     expect(!lists(list, "Content-Type:"), "the caller's type", 0);
     expect(lists(list, "Accept-Encoding:"), "nothing that libcurl adds", 0);
-    expect(rl_http_fields_share(fields) == fields, "one list for two requests", 0);
-    rl_http_fields_unref(fields);
+    expect(template->url != NULL && !template->names_agent, "the address in parts", 0);
+    expect(rl_http_template_share(template) == template, "one template for two requests", 0);
+    rl_http_template_unref(template);
     expect(lists(list, "A: b"), "which the last one frees", 0);
-    rl_http_fields_unref(fields);
-    fields = rl_http_fields_new(NULL, 0);
-    list = fields->list;
+    rl_http_template_unref(template);
+    template = rl_http_template_new("http://h:99999/", NULL, 0);
+    list = template->list;
+    expect(template->url == NULL, "no address: libcurl says why", 0);
     expect(lists(list, "Expect:") && lists(list, "Content-Type:"), "without lines", 0);
-    rl_http_fields_unref(fields);
-    rl_http_fields_unref(NULL);
+    rl_http_template_unref(template);
+    template = rl_http_template_new("http://h/", (const char *const[]){"user-agent: me"}, 1);
+    expect(template->names_agent, "the caller's agent", 0);
+    rl_http_template_unref(template);
+    rl_http_template_unref(NULL);
 }
 
 
@@ -545,7 +551,7 @@ int main(int argc, char **argv)
         {"head", check_head},           {"head_limits", check_head_limits},
         {"clock", check_clock},         {"clock_sentences", check_clock_sentences},
         {"words", check_words},         {"sentences", check_sentences},
-        {"fields", check_fields},       {"transfers", check_transfers},
+        {"fields", check_template},       {"transfers", check_transfers},
         {"closing", check_closing},     {"faults", check_faults},
         {"canned", check_canned},
     };
