@@ -183,7 +183,9 @@ CURLcode rl_http_set_request(CURL *easy, const struct rl_http_request *request,
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFERS[request->room]);
     if (set_certificates(easy, request) != 0 ||
         curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy != NULL ? request->proxy : "") != 0 ||
-        curl_easy_setopt(easy, CURLOPT_NOPROXY, request->no_proxy) != 0 ||
+        curl_easy_setopt(easy, CURLOPT_NOPROXY,
+                         request->no_proxy != NULL ? request->no_proxy : "") !=
+            0 || /* NULL would mean the environment's */
         curl_easy_setopt(easy, CURLOPT_USERAGENT,
                          template->names_agent ? NULL : request->user_agent) != 0)
         return CURLE_OUT_OF_MEMORY;
