@@ -152,15 +152,16 @@ void rl_interrupt_watch(struct rl_interrupt *interrupt, lua_State *L, uint64_t d
     interrupt->strike = 0;
     interrupt->deadline_ns = deadline_ns;
     interrupt->lua_thread = pthread_self();
-    if (deadline_ns != 0 && deadline_ns < interrupt->asleep_until_ns) { /* rare: wakes a thread */
+    bool is_sooner = deadline_ns != 0 && deadline_ns < interrupt->asleep_until_ns;
+    if (is_sooner)
         interrupt->asleep_until_ns = deadline_ns;
-        uv_cond_signal(&interrupt->changed);
-    }
     if (deadline_ns != 0) {
         interrupt->running = L;
         join_watching(interrupt);
     }
     uv_mutex_unlock(&interrupt->lock);
+    if (is_sooner) /* rare; unlocked, or the thread would wake only to wait again */
+        uv_cond_signal(&interrupt->changed);
 }
 
 
@@ -302,8 +303,8 @@ void rl_interrupt_close(struct rl_interrupt *interrupt)
     unwatch(interrupt);
     uv_mutex_lock(&interrupt->lock);
     interrupt->closing = true;
-    uv_cond_signal(&interrupt->changed);
     uv_mutex_unlock(&interrupt->lock);
+    uv_cond_signal(&interrupt->changed);
     uv_thread_join(&interrupt->alarm_thread);
     give_signal_back();
     close_lock(interrupt);
