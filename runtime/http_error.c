@@ -21,7 +21,7 @@ void rl_http_shown_url(char shown[RL_HTTP_SHOWN_MAX], const char *url)
     char *text = NULL;
     CURLU *parts = curl_url();
     copy_shown(shown, "the address"); /* what does not parse is not shown: it may hold anything */
-    if (parts != NULL && curl_url_set(parts, CURLUPART_URL, url, CURLU_GUESS_SCHEME) == CURLUE_OK) {
+    if (parts != NULL && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK) {
         curl_url_set(parts, CURLUPART_USER, NULL, 0);
         curl_url_set(parts, CURLUPART_PASSWORD, NULL, 0);
         curl_url_set(parts, CURLUPART_QUERY, NULL, 0);

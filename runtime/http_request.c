@@ -68,16 +68,17 @@ static size_t sum_of_lines(const char *const *lines, size_t count)
 
 
 /* Taking an address apart, and putting it together as libcurl likes it, costs a tenth of what
- * libcurl does for a small request: once is enough. The flags are those of libcurl itself. NULL for
- * one that it refuses. */
-static CURLU *take_apart(const char *url)
+ * libcurl does for a small request: once is enough. The flags are those of libcurl itself. */
+static void take_apart(struct rl_http_template *template, const char *url)
 {
-    CURLU *parts = curl_url();
-    if (curl_url_set(parts, CURLUPART_URL, url, CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME) ==
-        CURLUE_OK)
-        return parts;
-    curl_url_cleanup(parts);
-    return NULL;
+    template->url = NULL;
+    template->parts = curl_url();
+    if (curl_url_set(template->parts, CURLUPART_URL, url,
+                     CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+        curl_url_get(template->parts, CURLUPART_URL, &template->url, 0) == CURLUE_OK)
+        return;
+    curl_url_cleanup(template->parts);
+    template->parts = NULL;
 }
 
 
@@ -91,7 +92,7 @@ struct rl_http_template *rl_http_template_new(const char *url, const char *const
     if (template == NULL)
         return NULL;
     template->refs = 1;
-    template->url = take_apart(url);
+    take_apart(template, url);
     template->names_agent = has_field(lines, line_count, "User-Agent:");
     char *text = (char *)(template->list + count);
     size_t used = 0;
@@ -121,7 +122,8 @@ void rl_http_template_unref(struct rl_http_template *template)
 {
     if (template == NULL || --template->refs > 0)
         return;
-    curl_url_cleanup(template->url);
+    curl_url_cleanup(template->parts);
+    curl_free(template->url);
     free(template);
 }
 
@@ -179,7 +181,7 @@ CURLcode rl_http_set_request(CURL *easy, const struct rl_http_request *request,
     set_method(easy, request);
     set_version(easy, request);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, &template->list[0]);
-    curl_easy_setopt(easy, CURLOPT_CURLU, template->url);
+    curl_easy_setopt(easy, CURLOPT_CURLU, template->parts);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFERS[request->room]);
     if (set_certificates(easy, request) != 0 ||
         curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy != NULL ? request->proxy : "") != 0 ||
@@ -189,7 +191,8 @@ CURLcode rl_http_set_request(CURL *easy, const struct rl_http_request *request,
         curl_easy_setopt(easy, CURLOPT_USERAGENT,
                          template->names_agent ? NULL : request->user_agent) != 0)
         return CURLE_OUT_OF_MEMORY;
-    return curl_easy_setopt(easy, CURLOPT_URL, request->url);
+    return curl_easy_setopt(easy, CURLOPT_URL,
+                            template->url != NULL ? template->url : request->url);
 }
 
 

@@ -15,7 +15,8 @@ void rl_http_set_house_rules(CURL *easy);
  * besides the caller's it tells libcurl to leave out fields of its own. */
 struct rl_http_template {
     size_t refs;
-    CURLU *url; /* taken apart; NULL: libcurl is to say itself what it thinks of it */
+    CURLU *parts; /* of the address; NULL: libcurl is to say itself what it thinks of it */
+    char *url;    /* the address, whole again: with a scheme, which it repeats requests by */
     bool names_agent;
     struct curl_slist list[];
 };

@@ -177,7 +177,6 @@ static void check_words(void)
     static const char *const pairs[][2] = {
         {"https://u:secret@host:8/p?key=secret#secret", "https://host:8/p"},
         {"http://host", "http://host/"},
-        {"host:8/p", "http://host:8/p"},
         {"no url at all secret", "the address"},
         {"", "the address"},
     };
@@ -228,21 +227,22 @@ static bool lists(const struct curl_slist *list, const char *line)
 static void check_template(void)
 {
     static const char *const lines[] = {"A: b", "Empty:", "Blank: \t", "EXPECT: x", "Time: 1:2:", "content-type: c"};
-    struct rl_http_template *template = rl_http_template_new("http://u:p@h:8/p?q", lines, 6);
+    struct rl_http_template *template = rl_http_template_new("u:p@h:8/p?q", lines, 6);
     const struct curl_slist *list = template->list;
     expect(lists(list, "A: b") && lists(list, "Time: 1:2:"), "lines as they are", 0);
     expect(lists(list, "Empty;") && lists(list, "Blank;"), "empty ones in libcurl's way", 0);
     expect(!lists(list, "Expect:") && lists(list, "EXPECT: x"), "the caller's Expect", 0);
     expect(!lists(list, "Content-Type:"), "the caller's type", 0);
     expect(lists(list, "Accept-Encoding:"), "nothing that libcurl adds", 0);
-    expect(template->url != NULL && !template->names_agent, "the address in parts", 0);
+    expect(template->parts != NULL && !template->names_agent, "the address in parts", 0);
+    expect_text(template->url, "http://u:p@h:8/p?q", "and whole");
     expect(rl_http_template_share(template) == template, "one template for two requests", 0);
     rl_http_template_unref(template);
     expect(lists(list, "A: b"), "which the last one frees", 0);
     rl_http_template_unref(template);
     template = rl_http_template_new("http://h:99999/", NULL, 0);
     list = template->list;
-    expect(template->url == NULL, "no address: libcurl says why", 0);
+    expect(template->parts == NULL && template->url == NULL, "no address: libcurl says why", 0);
     expect(lists(list, "Expect:") && lists(list, "Content-Type:"), "without lines", 0);
     rl_http_template_unref(template);
     template = rl_http_template_new("http://h/", (const char *const[]){"user-agent: me"}, 1);
