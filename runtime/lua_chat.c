@@ -159,7 +159,14 @@ static bool lacks_forms(lua_State *L, const struct rl_chat_plan *plan)
         return false;
     struct rl_transcript *messages = rl_check_transcript(L, MESSAGES);
     rl_transcript_measure(messages);
-    return rl_transcript_unwired(messages, plan->key.data, 0, plan->plain_serves) < messages->count;
+    bool lacks =
+        rl_transcript_unwired(messages, plan->key.data, 0, plan->plain_serves) < messages->count;
+    if (!lacks || !plan->has_rules)
+        return lacks;
+    struct rl_buf *text = rl_lua_push_buf(L, RL_LUA_JSON_BYTES);
+    lacks = !rl_form_fill(messages, plan->key.data, plan->plain_serves, &plan->rules, text);
+    rl_lua_pop_buf(L);
+    return lacks;
 }
 
 

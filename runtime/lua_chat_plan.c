@@ -12,6 +12,7 @@ struct options {
     struct rl_http_options http;
     struct rl_text head, tail, key;
     int ignored; /* what only core.chat reads */
+    int rules;   /* read by read_rules */
     bool plain_serves;
     bool stream; /* the answer is believed whatever it is: this is for the reader only */
     bool cumulative;
@@ -26,6 +27,7 @@ static const struct rl_opt option_rows[] = {
     {"tail", RL_OPT_STRING, offsetof(struct options, tail), 0},
     {"stream", RL_OPT_BOOLEAN, offsetof(struct options, stream), 0},
     {"plain_serves", RL_OPT_BOOLEAN, offsetof(struct options, plain_serves), 0},
+    {"rules", RL_OPT_VALUE, offsetof(struct options, rules), 0},
     {"n", RL_OPT_INTEGER, offsetof(struct options, n), 0},
     {"cumulative", RL_OPT_BOOLEAN, offsetof(struct options, cumulative), 0},
     {"messages", RL_OPT_VALUE, offsetof(struct options, ignored), 0},
@@ -35,8 +37,22 @@ static const struct rl_opt option_rows[] = {
     {NULL, 0, 0, 0},
 };
 
-/* plan.uservalues: the header lines' owner, then the texts */
-enum { FIELDS = 1, FIRST_TEXT, TEXTS = 9 };
+struct rules {
+    struct rl_text keeps, echo, always, null_content;
+    bool echoes_calls;
+};
+
+static const struct rl_opt rule_rows[] = {
+    {"keeps", RL_OPT_STRING, offsetof(struct rules, keeps), 0},
+    {"echo", RL_OPT_STRING, offsetof(struct rules, echo), 0},
+    {"always", RL_OPT_STRING, offsetof(struct rules, always), 0},
+    {"null_content", RL_OPT_STRING, offsetof(struct rules, null_content), 0},
+    {"echoes_calls", RL_OPT_BOOLEAN, offsetof(struct rules, echoes_calls), 0},
+    {NULL, 0, 0, 0},
+};
+
+/* plan.uservalues: the header lines' owner, the table of rules, then the texts */
+enum { FIELDS = 1, RULES, FIRST_TEXT, TEXTS = 9 };
 
 
 /* Stack: ..., plan. The texts stay where Lua keeps them. */
@@ -49,6 +65,30 @@ static void anchor_texts(lua_State *L, int index)
         lua_getfield(L, index, row->name);
         lua_setiuservalue(L, -2, slot++); /* plan.uservalues[slot] = options[row.name] */
     }
+}
+
+
+static struct rl_span span_of(struct rl_text text)
+{
+    return (struct rl_span){text.data, text.len};
+}
+
+
+/* Stack: ..., plan. The rules' table is shared and never changed: its texts stay in it. */
+static void read_rules(lua_State *L, int index, struct rl_chat_plan *plan)
+{
+    struct rules rules;
+    lua_getfield(L, index, "rules");
+    rl_opt_read(L, lua_gettop(L), rule_rows, &rules);
+    plan->has_rules = true;
+    plan->rules = (struct rl_form_rules){
+        .keeps = span_of(rules.keeps),
+        .echo = span_of(rules.echo),
+        .always = span_of(rules.always),
+        .null_content = span_of(rules.null_content),
+        .echoes_calls = rules.echoes_calls,
+    };
+    lua_setiuservalue(L, -2, RULES);
 }
 
 
@@ -65,7 +105,7 @@ struct rl_chat_plan *rl_push_chat_plan(lua_State *L, int index)
     struct options options;
     index = lua_absindex(L, index);
     rl_opt_read(L, index, option_rows, &options);
-    struct rl_chat_plan *plan = lua_newuserdatauv(L, sizeof(*plan), FIELDS + TEXTS);
+    struct rl_chat_plan *plan = lua_newuserdatauv(L, sizeof(*plan), RULES + TEXTS);
     *plan = (struct rl_chat_plan){
         .class = PLAN,
         .head = options.head,
@@ -77,6 +117,8 @@ struct rl_chat_plan *rl_push_chat_plan(lua_State *L, int index)
     };
     luaL_setmetatable(L, PLAN);
     anchor_texts(L, index);
+    if (options.rules)
+        read_rules(L, index, plan);
     rl_http_options_request(L, index, &options.http, &plan->http);
     lua_setiuservalue(L, -2, FIELDS);
     if (options.http.method.data == NULL)

@@ -6,6 +6,7 @@
 #ifndef RL_LUA_CHAT_PLAN_H
 #define RL_LUA_CHAT_PLAN_H
 
+#include "form.h"
 #include "http.h"
 #include "lua_opt.h"
 
@@ -18,6 +19,8 @@ struct rl_chat_plan {
     struct rl_text head, tail;   /* of the body: head [opening, messages] tail */
     struct rl_text key;          /* of the messages' wire forms; without data: their own texts */
     bool plain_serves;           /* plain messages need no form */
+    bool has_rules;              /* messages that need one get it by */
+    struct rl_form_rules rules;  /* these, as far as they go */
     int n;                       /* choices asked for */
     bool is_cumulative;          /* message.h */
 };

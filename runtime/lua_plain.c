@@ -30,6 +30,13 @@ static const struct name call_names[] = {{"function", 8}, {"id", 2}, {"type", 4}
 enum function_member { ARGUMENTS, NAME };
 static const struct name function_names[] = {{"arguments", 9}, {"name", 4}, {NULL, 0}};
 
+/* Where a message is written, and what was found out about it. */
+struct writer {
+    struct rl_buf *out;
+    bool kept;
+    struct rl_plain found;
+};
+
 struct member {
     int type;         /* of Lua; LUA_TNIL: absent */
     const char *text; /* of a string; Lua's */
@@ -48,9 +55,10 @@ static struct member *find(struct member *members, const struct name *names, con
 }
 
 
-/* Reads a table that holds members of these names only, and has no metatable. What is left on the
- * stack goes with the rest of it. */
-static bool read_members(lua_State *L, int index, const struct name *names, struct member *members)
+/* Reads the members of these names of a table that has no metatable. Others are refused, or noted
+ * in <others> where it is not NULL. What is left on the stack goes with the rest of it. */
+static bool read_members(lua_State *L, int index, const struct name *names, struct member *members,
+                         bool *others)
 {
     memset(members, 0, MOST_MEMBERS * sizeof(*members));
     if (!lua_istable(L, index) || lua_getmetatable(L, index) != 0)
@@ -59,8 +67,12 @@ static bool read_members(lua_State *L, int index, const struct name *names, stru
         size_t len = 0;
         const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &len) : NULL;
         struct member *member = find(members, names, name, len);
-        if (member == NULL)
+        if (member == NULL && (name == NULL || others == NULL))
             return false;
+        if (member == NULL) {
+            *others = true;
+            continue;
+        }
         member->type = lua_type(L, -1);
         if (member->type == LUA_TSTRING)
             member->text = lua_tolstring(L, -1, &member->len);
@@ -99,11 +111,12 @@ static void add_text(struct rl_buf *out, const char *before, const struct member
 }
 
 
-static bool add_function(lua_State *L, int index, struct rl_buf *out)
+static bool add_function(lua_State *L, int index, struct writer *writer)
 {
+    struct rl_buf *out = writer->out;
     struct member members[MOST_MEMBERS];
-    if (!read_members(L, index, function_names, members) || !is_object(&members[ARGUMENTS]) ||
-        !is_text(&members[NAME], SIZE_MAX))
+    if (!read_members(L, index, function_names, members, &writer->found.sheds_calls) ||
+        !is_object(&members[ARGUMENTS]) || !is_text(&members[NAME], SIZE_MAX))
         return false;
     add_text(out, "{\"arguments\":", &members[ARGUMENTS]);
     add_text(out, ",\"name\":", &members[NAME]);
@@ -111,15 +124,16 @@ static bool add_function(lua_State *L, int index, struct rl_buf *out)
 }
 
 
-static bool add_call(lua_State *L, int index, struct rl_buf *out)
+static bool add_call(lua_State *L, int index, struct writer *writer)
 {
+    struct rl_buf *out = writer->out;
     struct member members[MOST_MEMBERS];
-    if (!read_members(L, index, call_names, members) || !is_text(&members[ID], RL_PLAIN_ID) ||
-        !says(&members[TYPE], "function"))
+    if (!read_members(L, index, call_names, members, &writer->found.sheds_calls) ||
+        !is_text(&members[ID], RL_PLAIN_ID) || !says(&members[TYPE], "function"))
         return false;
     rl_buf_adds(out, "{\"function\":");
     lua_getfield(L, index, "function"); /* no metatable: raw */
-    if (!add_function(L, lua_gettop(L), out))
+    if (!add_function(L, lua_gettop(L), writer))
         return false;
     add_text(out, "},\"id\":", &members[ID]);
     rl_buf_adds(out, ",\"type\":\"function\"}");
@@ -140,8 +154,9 @@ static bool may_be_list(lua_State *L)
 
 
 /* A list that is not empty, of plain calls, without holes or anything beside it. */
-static bool add_calls(lua_State *L, int message, struct rl_buf *out)
+static bool add_calls(lua_State *L, int message, struct writer *writer)
 {
+    struct rl_buf *out = writer->out;
     lua_getfield(L, message, "tool_calls");
     int calls = lua_gettop(L);
     if (!lua_istable(L, calls) || !may_be_list(L))
@@ -154,7 +169,7 @@ static bool add_calls(lua_State *L, int message, struct rl_buf *out)
         if (i > 1)
             rl_buf_addc(out, ',');
         lua_rawgeti(L, calls, i);
-        if (!add_call(L, calls + 1, out))
+        if (!add_call(L, calls + 1, writer))
             return false;
         lua_settop(L, calls);
     }
@@ -178,43 +193,46 @@ static bool has_no_annotations(lua_State *L, int message)
 }
 
 
-static bool add_assistant(lua_State *L, int index, const struct member *members, bool kept,
-                          struct rl_buf *out, bool *whole)
+static bool add_assistant(lua_State *L, int index, const struct member *members,
+                          struct writer *writer)
 {
+    struct rl_buf *out = writer->out;
     bool has_calls = members[CALLS].type != LUA_TNIL;
     if (members[CALL_ID].type != LUA_TNIL)
         return false;
     if (members[ANNOTATIONS].type != LUA_TNIL) {
-        if (!has_no_annotations(L, index))
-            return false;
-        *whole = false;
+        if (has_no_annotations(L, index))
+            writer->found.annotated = true;
+        else
+            writer->found.sheds = true;
     }
     if (members[CONTENT].type == LUA_TSTRING) {
         add_text(out, "{\"content\":", &members[CONTENT]);
     } else {
         lua_getfield(L, index, "content");
         bool is_null = lua_islightuserdata(L, -1) && lua_touserdata(L, -1) == NULL;
-        if (!has_calls || !(is_null || (kept && lua_isnil(L, -1))))
+        if (!has_calls || !(is_null || (writer->kept && lua_isnil(L, -1))))
             return false; /* neither a text nor null */
         rl_buf_adds(out, "{\"content\":null");
     }
     rl_buf_adds(out, ",\"role\":\"assistant\"");
-    return !has_calls || add_calls(L, index, out);
+    return !has_calls || add_calls(L, index, writer);
 }
 
 
-static bool add_message(lua_State *L, int index, bool kept, struct rl_buf *out, bool *whole)
+static bool add_message(lua_State *L, int index, struct writer *writer)
 {
+    struct rl_buf *out = writer->out;
     struct member members[MOST_MEMBERS];
-    if (!read_members(L, index, message_names, members))
+    if (!read_members(L, index, message_names, members, &writer->found.sheds))
         return false;
     if (says(&members[ROLE], "assistant"))
-        return add_assistant(L, index, members, kept, out, whole);
+        return add_assistant(L, index, members, writer);
     bool is_result = says(&members[ROLE], "tool");
     if (!is_result && !says(&members[ROLE], "user") && !says(&members[ROLE], "system"))
         return false;
-    if (!is_text(&members[CONTENT], SIZE_MAX) || members[CALLS].type != LUA_TNIL ||
-        members[ANNOTATIONS].type != LUA_TNIL ||
+    if (writer->found.sheds || !is_text(&members[CONTENT], SIZE_MAX) ||
+        members[CALLS].type != LUA_TNIL || members[ANNOTATIONS].type != LUA_TNIL ||
         is_text(&members[CALL_ID], RL_PLAIN_ID) != is_result)
         return false;
     add_text(out, "{\"content\":", &members[CONTENT]);
@@ -225,15 +243,16 @@ static bool add_message(lua_State *L, int index, bool kept, struct rl_buf *out, 
 }
 
 
-bool rl_lua_encode_plain(lua_State *L, int index, bool kept, struct rl_buf *out, bool *whole)
+bool rl_lua_encode_plain(lua_State *L, int index, bool kept, struct rl_buf *out,
+                         struct rl_plain *found)
 {
     int top = lua_gettop(L);
     luaL_checkstack(L, STACK, "a message");
-    *whole = true;
-    bool plain =
-        add_message(L, lua_absindex(L, index), kept, out, whole) && rl_buf_addc(out, '}') == RL_OK;
-    if (!plain)
+    struct writer writer = {out, kept, {false, false, false}};
+    bool bare = add_message(L, lua_absindex(L, index), &writer) && rl_buf_addc(out, '}') == RL_OK;
+    *found = writer.found;
+    if (!bare)
         rl_buf_clear(out);
     lua_settop(L, top);
-    return plain;
+    return bare;
 }

@@ -122,6 +122,30 @@ static void add_annotated(struct rl_buf *text, size_t len)
 }
 
 
+static void add_neutral(lua_State *L, int arg, bool kept, struct rl_buf *text)
+{
+    int top = lua_gettop(L);
+    if (kept)
+        push_kept(L, arg);
+    rl_lua_encode_json(L, kept ? top + 1 : arg, text);
+    lua_settop(L, top);
+}
+
+
+/* The message whose neutral text stands in <text>, behind <start> bytes of its plain or bare one.
+ */
+static struct rl_message_text *new_message(const struct rl_buf *text, size_t start,
+                                           const char *role, bool plain, bool bare)
+{
+    const char *neutral = text->data + start;
+    size_t len = text->len - start;
+    if (plain)
+        return rl_message_text_new_plain(neutral, len, role, text->data, start > 0 ? start : len);
+    return bare ? rl_message_text_new_bare(neutral, len, role, text->data, start)
+                : rl_message_text_new(neutral, len, role);
+}
+
+
 /* The message in the table at <arg>, encoded by way of the empty <text>; raises when it is none;
  * <i> as for refuse. <kept>: see push_kept. NULL without memory. Leaves the stack as it was. */
 static struct rl_message_text *encode_message(lua_State *L, int arg, lua_Integer i, bool kept,
@@ -132,21 +156,19 @@ static struct rl_message_text *encode_message(lua_State *L, int arg, lua_Integer
     if (lua_rawget(L, arg) != LUA_TSTRING)
         refuse(L, i, "a role (string)", top + 1);
     const char *role = lua_tostring(L, -1);
-    bool whole;
-    bool plain = rl_lua_encode_plain(L, arg, kept, text, &whole);
-    size_t start = plain && !whole ? text->len : 0; /* of the neutral text */
-    if (start > 0)
+    struct rl_plain found;
+    bool bare = rl_lua_encode_plain(L, arg, kept, text, &found);
+    bool plain = bare && !found.sheds && !found.sheds_calls;
+    size_t start = plain && !found.annotated ? 0 : text->len; /* of the neutral text */
+    if (!plain)
+        add_neutral(L, arg, kept, text);
+    else if (start > 0)
         add_annotated(text, start);
-    if (!plain) {
-        if (kept)
-            push_kept(L, arg);
-        rl_lua_encode_json(L, kept ? top + 2 : arg, text);
-    }
     struct rl_message_text *message = NULL;
     if (text->status == RL_OK)
-        message = plain ? rl_message_text_new_plain(text->data + start, text->len - start, role,
-                                                    text->data, start > 0 ? start : text->len)
-                        : rl_message_text_new(text->data, text->len, role);
+        message = new_message(text, start, role, plain, bare);
+    if (message != NULL)
+        message->sheds_calls = bare && found.sheds_calls;
     rl_buf_clear(text);
     lua_settop(L, top);
     return message;

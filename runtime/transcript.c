@@ -36,6 +36,9 @@ static struct rl_message_text *new_message(const char *text, size_t len, const c
     message->is_result = strcmp(role, "tool") == 0;
     message->plain = NULL;
     message->plain_len = 0;
+    message->bare = NULL;
+    message->bare_len = 0;
+    message->sheds_calls = false;
     message->len = len;
     memcpy(message->text, text, len);
     message->text[len] = '\0';
@@ -61,6 +64,20 @@ struct rl_message_text *rl_message_text_new_plain(const char *text, size_t len, 
     message->plain = message->text;
     if (!is_text)
         message->plain = memcpy(message->text + len + 1 + strlen(role) + 1, plain, plain_len);
+    message->bare = message->plain;
+    message->bare_len = plain_len;
+    return message;
+}
+
+
+struct rl_message_text *rl_message_text_new_bare(const char *text, size_t len, const char *role,
+                                                 const char *bare, size_t bare_len)
+{
+    struct rl_message_text *message = rl_message_text_new_plain(text, len, role, bare, bare_len);
+    if (message != NULL) {
+        message->plain = NULL;
+        message->plain_len = 0;
+    }
     return message;
 }
 

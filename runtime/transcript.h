@@ -26,7 +26,11 @@ struct rl_message_text {
     const char *plain; /* where most servers take it as it is: the text, or the one that stands
                         * behind it, without an empty list of annotations; else NULL */
     size_t plain_len;
-    char text[]; /* JSON, NUL-terminated; the role stands behind it */
+    const char *bare; /* what most servers read of it: plain, or without what came beside it; else
+                       * NULL */
+    size_t bare_len;
+    bool sheds_calls; /* are calls in it without what came beside them? */
+    char text[];      /* JSON, NUL-terminated; the role stands behind it */
 };
 
 struct rl_transcript_entry {
@@ -51,6 +55,10 @@ struct rl_message_text *rl_message_text_new(const char *text, size_t len, const 
 /* The same for a message that most servers take as it is, or as <plain> says it. */
 struct rl_message_text *rl_message_text_new_plain(const char *text, size_t len, const char *role,
                                                   const char *plain, size_t plain_len);
+
+/* The same for one of which most servers read <bare> only. */
+struct rl_message_text *rl_message_text_new_bare(const char *text, size_t len, const char *role,
+                                                 const char *bare, size_t bare_len);
 void rl_message_text_unref(struct rl_message_text *message);
 
 void rl_transcript_init(struct rl_transcript *transcript);

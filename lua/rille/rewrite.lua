@@ -32,14 +32,42 @@ local PLAIN_ID <const> = 40
 --- Is the wire form the same for all models of the profile?
 local MODEL_FLAGS <const> = { "no_system", "echo_except" }
 
-local keys = setmetatable({}, { __mode = "k" })   -- flags → {name, plain}
+local keys = setmetatable({}, { __mode = "k" })   -- flags → {name, plain, rules, silent}
+
+---@class rille.FormRules           what core.chat needs to make the form of an ordinary answer (runtime/form.h)
+---@field keeps string              names that message.rewrite minds; lists begin and end with a blank
+---@field echo? string              … that go back
+---@field always? string
+---@field null_content? string      JSON
+---@field echoes_calls boolean
 
 
---- Are plain messages (core's word: runtime/lua_plain.h) what a server with these flags wants to read? Then none of
---- them needs a form. What a flag changes in other messages only is not asked.
-local function takes_plain(flags)
-  return not (flags.alternate or flags.assistant_after_tool or flags.content_null or flags.echo_always
-    or flags.tool_id_exact) and (flags.tool_id_max or PLAIN_ID) >= PLAIN_ID
+--- Do plain messages (core's word: runtime/lua_plain.h) go to a server with these flags each by itself, with no other
+--- ids? What a flag changes in other messages only is not asked.
+local function takes_singly(flags)
+  return not (flags.alternate or flags.assistant_after_tool or flags.tool_id_exact)
+    and (flags.tool_id_max or PLAIN_ID) >= PLAIN_ID
+end
+
+
+--- Names as C reads them; nil when one is no ordinary word: a user may have set the flags.
+local function listed(names)
+  for _, name in ipairs(names) do
+    if type(name) ~= "string" or not name:find "^[%w_.-]+$" or name == "tool_calls" then return nil end
+  end
+  return " " .. table.concat(names, " ") .. " "
+end
+
+
+--- What C makes answers of, as message.rewrite would. Another server may learn nothing of their reasoning.
+local function rules_of(flags, echoes)
+  local echo, always = echoes and flags.echo or {}, echoes and flags.echo_always or nil
+  local names = listed(echo)
+  if not names or always and not listed { always } then return nil end
+  return {
+    keeps = message.KEPT, echo = names, always = always,
+    null_content = flags.content_null and json.encode(flags.content_null) or nil, echoes_calls = #flags.echo_call > 0,
+  }
 end
 
 
@@ -52,7 +80,11 @@ local function flags_key(flags)
     local value = flags[name]
     parts[i] = value and (type(value) == "boolean" and "+" or json.encode(value)) or "-"
   end
-  known = { name = ids.short(table.concat(parts, " ")), plain = takes_plain(flags) }
+  known = { name = ids.short(table.concat(parts, " ")), plain = false }
+  if takes_singly(flags) then
+    known.plain = not (flags.content_null or flags.echo_always)
+    known.rules, known.silent = rules_of(flags, true), rules_of(flags, false)
+  end
   keys[flags] = known
   return known
 end
@@ -64,15 +96,18 @@ end
 ---@param has_opening? boolean   see rewrite.transcript
 ---@return string key
 ---@return boolean plain_serves   do plain messages need no form?
+---@return rille.FormRules? rules  by which core.chat makes ordinary ones
 function rewrite.key(profile, has_opening)
-  local known = flags_key(profile.flags)
-  local key = known.name
-  local plain_serves = known.plain and not message.matches(profile.model, profile.flags.no_system)
-  if has_opening and profile.flags.alternate then key = key .. " opened" end
+  local flags, model = profile.flags, profile.model
+  local known = flags_key(flags)
+  local key, plain_serves, rules = known.name, known.plain, known.rules
+  if rules and message.matches(model, flags.echo_except) then rules = known.silent end
+  if message.matches(model, flags.no_system) then plain_serves, rules = false, nil end
+  if has_opening and flags.alternate then key = key .. " opened" end
   for _, name in ipairs(MODEL_FLAGS) do
-    if profile.flags[name] then return key .. " " .. tostring(profile.model), plain_serves end
+    if flags[name] then return key .. " " .. tostring(model), plain_serves, rules end
   end
-  return key, plain_serves
+  return key, plain_serves, rules
 end
 
 

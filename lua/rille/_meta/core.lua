@@ -232,6 +232,8 @@ function Http:close() end
 ---@class rille.core.plan_options: rille.core.http_options
 ---@field head? string                   the request body is head .. messages .. tail when there are messages, else `body`
 ---@field key? string                    profile key of the messages' wire forms
+---@field plain_serves? boolean           see Transcript:unwired
+---@field rules? rille.FormRules          by which forms of ordinary messages are made; kept, never changed
 ---@field tail? string
 ---@field stream boolean                 was a stream asked for? (the answer is believed whatever it is)
 ---@field n? integer                     choices asked for, default 1
@@ -259,7 +261,8 @@ local Chat = {}
 ---@param opening? string
 ---@param want? "deltas"|"chunks"
 ---@param total? number                  seconds; instead of the plan's
----@return rille.core.Chat? chat          nil: a message lacks the wire form that the plan's key names
+---@return rille.core.Chat? chat          nil: a message lacks the wire form that the plan's key names, and the rules
+---  make none
 function core.chat(plan, messages, opening, want, total) end
 
 --- The next part of the reply; nil at the end (then call `finish`).

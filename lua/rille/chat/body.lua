@@ -20,6 +20,7 @@ local body = {}
 ---@field tail string
 ---@field key? string              of the wire forms; nil: the neutral bytes
 ---@field plain_serves? boolean    plain messages need no form
+---@field rules? rille.FormRules   by which core makes forms of ordinary messages
 ---@field opened boolean           will a message stand before the transcript?
 ---@field whole? string            the whole text, when the caller brought messages of his own in
 ---  `extra`
@@ -148,7 +149,7 @@ function body.frame(request, profile)
     made.whole = "{" .. table.concat(encode_members(members, texts), ",") .. "}"
   elseif not neutral_bytes then
     made.opened = request.opened == true
-    made.key, made.plain_serves = rewrite.key(profile, made.opened)
+    made.key, made.plain_serves, made.rules = rewrite.key(profile, made.opened)
   end
   local model = members.model
   members.model = nil

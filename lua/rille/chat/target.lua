@@ -89,7 +89,8 @@ local function plan_of(request, frame, address)
     url = address, method = "POST", headers = header_lines(frame),
     connect = limits.connect, first_byte = limits.first_byte, idle = limits.idle,
     stream = frame.stream, n = frame.n, cumulative = frame.profile.flags.cumulative,
-    head = frame.head, tail = frame.tail, key = frame.key, plain_serves = frame.plain_serves, body = frame.whole,
+    head = frame.head, tail = frame.tail, key = frame.key, plain_serves = frame.plain_serves, rules = frame.rules,
+    body = frame.whole,
   }, config.env))
 end
 

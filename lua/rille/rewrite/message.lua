@@ -15,6 +15,8 @@ local ASSISTANT <const> = {
   "role", "content", "refusal", "name", "audio", "tool_calls", "function_call",
   "prefix", "partial", "cache_control",
 }
+--- The same as C reads it (runtime/form.h).
+message.KEPT = " " .. table.concat(ASSISTANT, " ") .. " "
 
 
 local function is_absent(value)
