@@ -265,14 +265,14 @@ static void close_loop(struct rl_engine *engine)
  * likes when a state closes. */
 static void abandon_tasks(lua_State *L, struct rl_engine *engine)
 {
-    lua_rawgetp(L, LUA_REGISTRYINDEX, engine);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, engine->known);
     if (lua_istable(L, -1)) {
         lua_pushnil(L);
         while (lua_next(L, -2) != 0) {
-            struct rl_task *task = *(struct rl_task **)lua_touserdata(L, -1);
+            struct rl_task **box = lua_touserdata(L, -1); /* NULL: a slot that is free */
             lua_pop(L, 1);
-            if (task != NULL)
-                rl_task_abandon(task);
+            if (box != NULL && *box != NULL)
+                rl_task_abandon(*box);
         }
     }
     lua_pop(L, 1);
@@ -356,8 +356,6 @@ struct rl_engine *rl_engine_open(lua_State *L, uv_loop_t *loop)
     memset(engine, 0, sizeof(*engine));
     engine->closed = true; /* nothing to close should the next lines raise */
     luaL_setmetatable(L, "rille.Engine");
-    lua_newtable(L);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, engine); /* registry[engine] = {} */
     lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
     engine->main = lua_tothread(L, -1);
     lua_pop(L, 1);

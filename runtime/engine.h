@@ -16,6 +16,7 @@ enum { RL_THREAD = 1, RL_REASON, RL_TRACEBACK, RL_LATE, RL_ERRAND, RL_USERVALUES
 struct rl_task {
     struct rl_engine *engine;
     lua_State *thread;
+    int slot; /* luaL_ref; LUA_NOREF once it has ended */
     enum rl_task_state state;
     struct rl_op end;       /* completed when the task has ended */
     struct rl_op childless; /* completed when the last of its children has */
@@ -57,7 +58,9 @@ struct slot {
 
 struct rl_engine {
     lua_State *main;
-    const void *task_class; /* the metatable of tasks, to know it by */
+    int known;                /* registry[known]: tasks that have not ended, by slot */
+    int class, body, handler; /* of all tasks, in the registry: their metatable, what they run */
+    const void *task_class;   /* the metatable, to know it by */
     uv_loop_t *loop;
     uv_loop_t own_loop;
     bool owns_loop;

@@ -1,7 +1,7 @@
 /* task.c -- walk 9: coroutines that the runtime owns, and the one place that resumes them.
  *
  * A task is a C struct in a Lua userdata's keeping:
- *     registry[engine][task] = userdata                 while the task has not ended
+ *     registry[engine.known][task.slot] = userdata      while the task has not ended
  *     uservalues of the userdata = thread, reason, traceback, what to raise at the deadline
  * The struct outlives the userdata until libuv has closed its timer.
  */
@@ -73,19 +73,20 @@ static void end_task(struct rl_task *task, enum rl_task_state state)
 }
 
 
-/* registry[engine][task], task.errand = nil. Both are there, so nothing is allocated or raised; and
- * what has an errand need not live as long as those who ask for the results. */
+/* known[slot], task.errand = nil. Both are there, so nothing is allocated or raised; and what has
+ * an errand need not live as long as those who ask for the results. */
 static void forget(lua_State *L, struct rl_task *task)
 {
     if (!lua_checkstack(L, 3))
         return;
-    lua_rawgetp(L, LUA_REGISTRYINDEX, task->engine);
-    lua_rawgetp(L, -1, task);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, task->engine->known);
+    lua_rawgeti(L, -1, task->slot);
     lua_pushnil(L);
     lua_setiuservalue(L, -2, RL_ERRAND);
-    lua_pushnil(L);
-    lua_rawsetp(L, -3, task);
-    lua_pop(L, 2);
+    lua_pop(L, 1);
+    luaL_unref(L, -1, task->slot);
+    task->slot = LUA_NOREF; /* another task gets it */
+    lua_pop(L, 1);
 }
 
 
@@ -231,37 +232,34 @@ static int k_body(lua_State *L, int status, lua_KContext ctx)
 }
 
 
-/* The keys of what all tasks share: registry[&shared[n]]. */
-enum { BODY, HANDLER, CLASS, SHARED };
-static const char shared[SHARED];
-
-
 /* fn, ... -> what fn returns. Protected here, so that what is to be closed after an error may wait,
  * too. */
 static int l_body(lua_State *L)
 {
     int nargs = lua_gettop(L) - 1;
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &shared[HANDLER]);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, rl_engine_of(L)->handler);
     lua_insert(L, 1);
     return k_body(L, lua_pcallk(L, nargs, LUA_MULTRET, 1, 0, k_body), 0);
 }
 
 
-static void share(lua_State *L, struct rl_engine *engine, int key, lua_CFunction function)
+static int share(lua_State *L, struct rl_engine *engine, lua_CFunction function)
 {
     lua_pushlightuserdata(L, engine);
     lua_pushcclosure(L, function, 1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &shared[key]);
+    return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 
 void rl_task_open(lua_State *L, struct rl_engine *engine)
 {
-    share(L, engine, BODY, l_body);
-    share(L, engine, HANDLER, l_keep_traceback);
+    lua_newtable(L);
+    engine->known = luaL_ref(L, LUA_REGISTRYINDEX);
+    engine->body = share(L, engine, l_body);
+    engine->handler = share(L, engine, l_keep_traceback);
     luaL_getmetatable(L, "rille.Task");
     engine->task_class = lua_topointer(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &shared[CLASS]);
+    engine->class = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 
@@ -273,12 +271,12 @@ static struct rl_task *make_task(lua_State *L, struct rl_engine *engine, int nar
 {
     struct rl_task **box = lua_newuserdatauv(L, sizeof(*box), RL_USERVALUES);
     *box = NULL;
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &shared[CLASS]);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, engine->class);
     lua_setmetatable(L, -2);
     lua_insert(L, -nargs - 2);
     lua_State *thread = lua_newthread(L);
     lua_setiuservalue(L, -nargs - 3, RL_THREAD);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &shared[BODY]);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, engine->body);
     lua_insert(L, -nargs - 2);
     if (!lua_checkstack(thread,
                         nargs + 2)) /* nothing may be raised in <thread>: nobody protects it */
@@ -290,6 +288,7 @@ static struct rl_task *make_task(lua_State *L, struct rl_engine *engine, int nar
     *box = task;
     task->engine = engine;
     task->thread = thread;
+    task->slot = LUA_NOREF;
     task->state = RL_TASK_DONE; /* nothing to end as long as nobody knows it */
     return task;
 }
@@ -301,9 +300,9 @@ struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine, int nargs)
         luaL_error(L, "the runtime is being closed");
     luaL_checkstack(L, 8, "a task");
     struct rl_task *task = make_task(L, engine, nargs);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, engine);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, engine->known);
     lua_pushvalue(L, -2);
-    lua_rawsetp(L, -2, task); /* registry[engine][task] = userdata */
+    task->slot = luaL_ref(L, -2); /* known[slot] = userdata */
     lua_pop(L, 1);
     join_parent(task, engine->running);
     rl_task_inherit_deadline(L, task);
@@ -381,8 +380,8 @@ struct rl_task *rl_task_running(lua_State *L, struct rl_engine *engine)
 
 void rl_task_push(lua_State *L, const struct rl_task *task)
 {
-    lua_rawgetp(L, LUA_REGISTRYINDEX, task->engine);
-    lua_rawgetp(L, -1, task);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, task->engine->known);
+    lua_rawgeti(L, -1, task->slot);
     lua_remove(L, -2);
 }
 
