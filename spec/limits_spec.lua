@@ -118,8 +118,8 @@ describe("rille.limits", function()
   end)
 
   it("knows whether tokens matter", function()
-    assert.is_false(limits.new(nil):counts_tokens())
-    assert.is_true(limits.new(limits.new(nil, { tokens = 5 })):counts_tokens())
+    assert.is_false(limits.new(nil).is_metered)
+    assert.is_true(limits.new(limits.new(nil, { tokens = 5 })).is_metered)
   end)
 
   describe("check", function()

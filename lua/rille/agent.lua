@@ -38,9 +38,10 @@ local agent = {}
 --- One result for each call of a message; nil when the model asked for none.
 local function answer_calls(run, turn)
   if not messages.has_calls(turn.message) then return nil end
-  turn.cut = final.cut_reason(turn)
-  if turn.cut then return dispatch.refuse(run, turn.message, turn.cut) end
-  return dispatch.calls(run, turn.message)               -- walk 11 … 13
+  local cut = final.cut_reason(turn)
+  if not cut then return dispatch.calls(run, turn.message) end   -- walk 11 … 13
+  turn.cut = cut
+  return dispatch.refuse(run, turn.message, cut)
 end
 
 
@@ -51,7 +52,7 @@ local function take_turns(run)
   prompts.enter(run.transcript, run.prompt)
   run.prompt = nil   -- the transcript has it
   while not run.stopping do
-    run:take_steering()
+    if run.steering[1] then run:take_steering() end
     local turn, limit = request.prepare(run)
     if not turn then return nil, limit end
     local message, trouble = request.send(run, turn)     -- walk 2 … 9
@@ -186,10 +187,10 @@ local function start(self, prompt, given, level, inner, turns)
   local said = prompts.read(prompt, level + 1)
   if #said == 0 and #transcript == 0 then error("agent:run: a prompt or a transcript expected", level + 1) end
   local own_tools = given.tools and toolset.new(given.tools, "agent:run", level + 1)
-  return (runs.start({   -- what is nil here comes later: the table need not grow for it
+  return (runs.start({   -- what is asked for at every turn is false, not absent; 17 members have room for 15 more
     agent = self, loop = turns or take_turns, given = prompt, prompt = said, transcript = transcript, options = given,
-    own_tools = own_tools, parent = inner and inner.parent, task = nil, limits = nil, bus = nil, usage = nil, turns = nil,
-    begun = nil, tools = nil, records = nil, ask = nil, opening = nil, reply = nil, ended = nil,
+    own_tools = own_tools or false, parent = inner and inner.parent, begun = false, ask = false, models = false,
+    handed_over = false, stopping = false, ended = false, task = nil, limits = nil, bus = nil,
   }, inner and inner.limits))
 end
 

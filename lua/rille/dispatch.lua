@@ -168,7 +168,7 @@ end
 
 --- Answers what is still open, and puts the results in call order.
 local function collect(run, records, reason)
-  local results = {}
+  local results = { nil }   -- room for the one that most messages have
   for i = 1, #records do
     local record = records[i]
     if record.content == nil then

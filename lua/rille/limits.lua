@@ -70,15 +70,17 @@ end
 ---@param third? rille.LimitOptions
 ---@return rille.Limits
 function limits.new(parent, first, second, third)
-  local self = { parent = parent, used = { turns = 0, tokens = 0, tool_calls = 0 }, turns = nil, seconds = nil }
+  local around = parent or Limits
+  local self = {
+    parent = parent or false, used = { turns = 0, tokens = 0, tool_calls = 0 }, turns = nil, repeats = nil, seconds = nil,
+    is_timed = around.is_timed, is_metered = around.is_metered, is_counted = around.is_counted,
+  }
   if first then take(self, first) end
   if second then take(self, second) end
   if third then take(self, third) end
-  local around = parent or Limits
-  if self.seconds then self.started = time.now() end
-  if self.seconds or around.is_timed then self.is_timed = true end
-  if self.tokens or around.is_metered then self.is_metered = true end
-  if self.tool_calls or around.is_counted then self.is_counted = true end
+  if self.seconds then self.started, self.is_timed = time.now(), true end
+  if self.tokens then self.is_metered = true end
+  if self.tool_calls then self.is_counted = true end
   return setmetatable(self, Limits)
 end
 
@@ -164,13 +166,6 @@ function Limits:take_call()
     or self.is_counted and refusal_of(self, "tool_calls", 1)
   if refusal then return refusal end
   charge(self, "tool_calls", 1)
-end
-
-
---- Is any token budget set on the way up? Only then is a missing usage worth an estimate.
----@return boolean
-function Limits:counts_tokens()
-  return self.is_metered
 end
 
 

@@ -31,7 +31,7 @@ local usage = require "rille.agent.usage"
 ---@field transcript rille.Transcript
 ---@field usage table
 ---@field turns rille.Turn[]
----@field stopping? rille.Failure      why it is about to end
+---@field stopping rille.Failure|false  why it is about to end
 local Run = {}
 Run.__index = Run
 
@@ -236,7 +236,6 @@ end
 --- What was said to the run meanwhile becomes messages of the user.
 function Run:take_steering()
   local said = self.steering
-  if not said[1] then return end
   self.steering = NOTHING
   for _, text in ipairs(said) do self.transcript:append { role = "user", content = text } end
 end
@@ -258,7 +257,7 @@ end
 ---@param successor rille.Agent
 function Run:hand_over(successor)
   local from = self.agent.name
-  self.agent, self.handed_over, self.models = successor, true, nil
+  self.agent, self.handed_over, self.models = successor, true, false
   self.bus:rename(successor.name)
   self.bus:emit("handoff", { from = from, to = successor.name })
 end
@@ -273,7 +272,7 @@ end
 ---@return rille.Run
 function run.start(given, own_limits)
   local self, agent, options = setmetatable(given, Run), given.agent, given.options
-  self.usage, self.turns, self.value = usage.new(), {}, options.value
+  self.usage, self.turns, self.value = usage.new(), { nil, nil, nil, nil }, options.value   -- room for as many as are usual
   local task = core.spawn(main, self)
   self.task = task
   local around = task:errand()   -- the context of a call: runs are nested in that of the call they came from

@@ -14,17 +14,18 @@ local output = lazy "rille.output"   ---@module "rille.output"
 ---@class rille.Ask
 ---@field model any               a name, a script, or a list of them; nil: what the configuration names
 ---@field tools rille.Toolset
----@field forced_name? string     the tool that must be called
+---@field forced_name string|false    the tool that must be called
 ---@field one_by_one boolean      no two calls side by side
 ---@field reserve? number         tokens that the answer may take at most
 ---@field _params table           of the request
 ---@field _agent rille.Agent      of whom it was decided …
 ---@field _options table          … for a run with these options
 ---@field _toolset rille.Toolset of that agent …
----@field _own_tools? rille.Toolset    … and of that run
----@field _models? any[]
----@field _handed_over? boolean
----@field _later? boolean         for turns after the first, or for the first; nil: for all
+---@field _own_tools rille.Toolset|false    … and of that run
+---@field _models any[]|false
+---@field _handed_over boolean
+---@field _always boolean         for all turns? Otherwise …
+---@field _later boolean          … for those after the first, or for the first
 ---@field _said? any[]            a copy of the agent's members, and of the run's; nil: it serves no other turn
 ---@field _more? any[]
 local Ask = {}
@@ -117,11 +118,10 @@ local function decide(run)
   if run.agent.output_spec then tools = output.arrange(run, tools, params, model) end
   if #tools.list == 0 then params.tool_choice, params.parallel_tool_calls = nil, nil end
   local self = setmetatable({
-    model = model, tools = tools, forced_name = forced_name(params.tool_choice),
+    model = model, tools = tools, forced_name = forced_name(params.tool_choice) or false,
     one_by_one = params.parallel_tool_calls == false, reserve = params.max_completion_tokens or params.max_tokens,
-    _params = params,
+    _params = params, _always = not was_forced, _later = is_later,
   }, Ask)
-  if was_forced then self._later = is_later end
   return self
 end
 
@@ -157,7 +157,7 @@ local function serves(self, run)
   local agent, given = run.agent, run.options
   return self._agent == agent and self._options == given and self._toolset == agent.toolset
     and self._own_tools == run.own_tools and self._models == run.models
-    and self._handed_over == run.handed_over and (self._later == nil or self._later == (#run.turns > 0))
+    and self._handed_over == run.handed_over and (self._always or self._later == (#run.turns > 0))
     and self._said and not agent.prepare and core.same_members(agent, OF_AGENT, self._said)
     and (given == ask.NO_OPTIONS or self._more and core.same_members(given, OF_RUN, self._more))
 end
@@ -193,12 +193,11 @@ end
 ---@param is_opened boolean   will instructions stand before the messages?
 ---@return rille.Wish
 function Ask:wish(is_opened)
-  if is_opened then
-    self._opened = self._opened or new_wish(self, true)
-    return self._opened
-  end
-  self._bare = self._bare or new_wish(self, false)
-  return self._bare
+  local made = is_opened and self._opened or not is_opened and self._bare
+  if made then return made end
+  made = new_wish(self, is_opened)
+  if is_opened then self._opened = made else self._bare = made end
+  return made
 end
 
 

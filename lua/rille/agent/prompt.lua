@@ -108,6 +108,7 @@ end
 --- itself.
 local function close_open_calls(transcript)
   local at = #transcript
+  if at == 0 then return end
   while at > 0 and transcript[at].role == "tool" do at = at - 1 end
   if at == 0 then return transcript:truncate(0) end
   local tail = {}

@@ -47,7 +47,6 @@ end
 ---@async
 local function open(run)
   local agent, earlier = run.agent, run.openings
-  if run.opened_for == agent then return end
   if run.opened_for then
     earlier = earlier or {}
     earlier[run.opened_for], run.openings = run.opening, earlier
@@ -68,7 +67,7 @@ function request.prepare(run)
   local refused = run.limits:take_turn(asked.reserve)
   if refused then return nil, refused end
   run.ask, run.tools = asked, asked.tools
-  open(run)
+  if run.opened_for ~= run.agent then open(run) end
   return {   -- what is nil comes later: the table need not grow for it
     number = #run.turns + 1, usage = nil, message = nil, model = nil, id = nil, finish_reason = nil, results = nil,
     seconds = nil,
@@ -138,7 +137,7 @@ end
 --- What an answer cost; <choice> is what has its message, or nil.
 local function account_for(run, turn, choice)
   run:count(turn.usage)
-  if not run.limits:counts_tokens() then return end
+  if not run.limits.is_metered then return end
   run.limits:add_tokens(usage.tokens(turn.usage, function()
     local said = choice and json.encode { index = 0, finish_reason = choice.finish_reason, message = choice.message }
     return #run.transcript:encode() + (said and #said or 0)

@@ -74,7 +74,7 @@ end
 ---@return boolean
 function Context:cancelled()
   local task = self._record.task
-  return self._run.stopping ~= nil or task ~= nil and task:is_cancelled()
+  return self._run.stopping and true or task ~= nil and task:is_cancelled()
 end
 
 
