@@ -30,6 +30,8 @@ void rl_again_free(struct rl_again *again)
 void rl_again_forget(struct rl_again *again)
 {
     rl_buf_clear(&again->like);
+    again->head = 0;
+    again->count = 0;
 }
 
 
@@ -58,24 +60,46 @@ static const char *value_of(struct rl_span chunk, const char *quote, const char 
 }
 
 
-/* The value of the first member called <name>; NULL when there is none. */
-static const char *find_value(struct rl_span chunk, const char *name)
+/* The value of the first member called <name> at or behind <at>, whose name opens at <*quote>; NULL
+ * when there is none. */
+static const char *find_value(struct rl_span chunk, const char *at, const char *name,
+                              const char **quote)
 {
-    const char *value = NULL;
-    const char *at = chunk.at, *end = chunk.at + chunk.len;
-    for (; value == NULL && (at = memchr(at, '"', (size_t)(end - at))) != NULL; at++)
-        value = value_of(chunk, at, name);
+    const char *value = NULL, *end = chunk.at + chunk.len;
+    for (; value == NULL && (at = memchr(at, '"', (size_t)(end - at))) != NULL; at++) {
+        *quote = at;
+        if (end - at > 1 && at[1] == name[0])
+            value = value_of(chunk, at, name);
+    }
     return value;
 }
 
 
-/* What may differ: the string that <name> has. False when it cannot be found, or is none. */
-static bool add_hole(struct rl_again *again, struct rl_span chunk, const char *name, bool is_text)
+size_t rl_again_find_head(struct rl_span chunk)
 {
-    const char *value = find_value(chunk, name);
-    if (value == NULL)
-        return !is_text; /* padding is no must */
-    if (*value != '"')
+    const char *quote;
+    if (find_value(chunk, chunk.at, "choices", &quote) == NULL)
+        return 0;
+    size_t head = (size_t)(quote - chunk.at);
+    return head > 1 && memchr(chunk.at, '\\', head) == NULL ? head : 0;
+}
+
+
+void rl_again_keep_head(struct rl_again *again, struct rl_span chunk, size_t head)
+{
+    rl_again_forget(again);
+    if (head > 0 && rl_buf_add(&again->like, chunk.at, head) == RL_OK)
+        again->head = head;
+}
+
+
+/* What may differ: the string that <name> has, behind the first <from> bytes. False when it cannot
+ * be found, or is none. */
+static bool add_hole(struct rl_again *again, struct rl_span chunk, size_t from, const char *name,
+                     bool is_text)
+{
+    const char *quote, *value = find_value(chunk, chunk.at + from, name, &quote);
+    if (value == NULL || *value != '"')
         return false;
     const char *end = value + 1;
     while (*end != '"')
@@ -90,15 +114,18 @@ static bool add_hole(struct rl_again *again, struct rl_span chunk, const char *n
 }
 
 
-void rl_again_keep(struct rl_again *again, struct rl_span chunk, struct rl_again_place place)
+void rl_again_keep(struct rl_again *again, struct rl_span chunk, size_t head,
+                   struct rl_again_place place, bool is_padded)
 {
     const char *name = place.call < 0 ? "content" : "arguments";
     rl_again_forget(again);
-    again->count = 0;
     again->place = place;
-    if (!add_hole(again, chunk, name, true) || !add_hole(again, chunk, "obfuscation", false) ||
-        rl_buf_add(&again->like, chunk.at, chunk.len) != RL_OK)
-        rl_again_forget(again);
+    if (add_hole(again, chunk, head, name, true) &&
+        (!is_padded || add_hole(again, chunk, 0, "obfuscation", false)) &&
+        rl_buf_add(&again->like, chunk.at, chunk.len) == RL_OK)
+        again->head = head;
+    else
+        rl_again_keep_head(again, chunk, head);
 }
 
 
@@ -160,7 +187,7 @@ static const char *step_over(const struct rl_again *again, size_t from, size_t t
 
 bool rl_again_matches(struct rl_again *again, struct rl_span chunk, struct rl_span *text)
 {
-    if (again->like.len == 0 || chunk.len > LONGEST_AGAIN)
+    if (again->count == 0 || chunk.len > LONGEST_AGAIN)
         return false;
     const char *at = chunk.at, *end = chunk.at + chunk.len;
     size_t done = 0;
@@ -172,4 +199,12 @@ bool rl_again_matches(struct rl_again *again, struct rl_span chunk, struct rl_sp
         done = again->holes[i].at + again->holes[i].len;
     }
     return step_over(again, done, again->like.len, at, end) == end;
+}
+
+
+size_t rl_again_begins(const struct rl_again *again, struct rl_span chunk)
+{
+    bool same = again->head > 0 && chunk.len > again->head &&
+                memcmp(chunk.at, again->like.data, again->head) == 0;
+    return same ? again->head : 0;
 }

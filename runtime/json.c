@@ -154,6 +154,21 @@ bool rl_json_is_complete(const char *text, size_t len)
 }
 
 
+bool rl_json_is_cut(const char *text, size_t len)
+{
+    static const char *const words[] = {"true", "false", "null"};
+    struct rl_guard guard;
+    if (rl_guard_whole(&guard, text, len, &rl_json_default_limits, NULL) != NULL)
+        return false;
+    size_t rest = (size_t)(text + len - guard.where);
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (rest < strlen(words[i]) && memcmp(guard.where, words[i], rest) == 0)
+            return true;
+    }
+    return guard.where[0] == '\\' && rest < strlen("\\uD83D");
+}
+
+
 size_t rl_json_first(const char *text, size_t len)
 {
     struct rl_guard guard;

@@ -46,6 +46,9 @@ cJSON *rl_json_parse(const char *text, size_t len, const struct rl_json_limits *
 /* Is <text> one complete JSON value? The guard pass alone, no tree. */
 bool rl_json_is_complete(const char *text, size_t len);
 
+/* Is <text> the beginning of a JSON value whose end is missing? */
+bool rl_json_is_cut(const char *text, size_t len);
+
 /* The length of the first complete JSON value in <text>, white space before it included; 0 when
  * there is none. For texts that glue several values together. */
 size_t rl_json_first(const char *text, size_t len);

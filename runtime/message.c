@@ -7,7 +7,6 @@
 
 #include "buf.h"
 #include "err.h"
-#include "guard.h"
 #include "json.h"
 #include "reply_error.h"
 #include "response.h"
@@ -126,22 +125,12 @@ static int take_payload(struct rl_message *message, cJSON *payload, bool is_name
 }
 
 
-/* Is this the beginning of a JSON text whose end is missing? */
+/* Is this the beginning of an event whose end is missing? */
 static bool is_cut(struct rl_span text)
 {
-    static const char *const words[] = {"true", "false", "null"};
     static const char done[] = "[DONE]";
-    struct rl_guard guard;
-    if (text.len < strlen(done) && memcmp(text.at, done, text.len) == 0)
-        return true;
-    if (rl_guard_whole(&guard, text.at, text.len, &rl_json_default_limits, NULL) != NULL)
-        return false;
-    size_t rest = (size_t)(text.at + text.len - guard.where);
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if (rest < strlen(words[i]) && memcmp(guard.where, words[i], rest) == 0)
-            return true;
-    }
-    return guard.where[0] == '\\' && rest < strlen("\\uD83D");
+    return (text.len < strlen(done) && memcmp(text.at, done, text.len) == 0) ||
+           rl_json_is_cut(text.at, text.len);
 }
 
 
@@ -152,12 +141,13 @@ static int take_json(struct rl_message *message, struct rl_span data, bool is_na
     if (!is_named && rl_response_repeats(&message->response, data, &rc))
         return taken(message, rc);
     cJSON *payload = rl_json_parse(data.at, data.len, NULL, RL_JSON_PASSING, &err);
-    rl_response_expect(&message->response, is_named ? NULL : payload, data);
     if (payload != NULL) {
         rc = take_payload(message, payload, is_named, false);
+        rl_response_expect(&message->response, is_named || rc != RL_OK ? NULL : payload, data);
         cJSON_free(payload);
         return rc;
     }
+    rl_response_expect(&message->response, NULL, data);
     if (err.code == RL_ENOMEM)
         return RL_ENOMEM;
     if (is_named)
@@ -175,10 +165,10 @@ static int on_event(void *owner, const struct rl_sse_event *event)
     struct rl_message *message = owner;
     struct rl_span data = rl_span_trim(event->data, event->data_len);
     message->has_events = true;
-    if (data.len == 0 || data.at[0] == ':' || rl_span_is(data, "null"))
+    if (data.len == 0 || data.at[0] == ':' || (data.at[0] == 'n' && rl_span_is(data, "null")))
         return RL_OK; /* keep-alives in three dresses */
     message->events++;
-    if (rl_span_is(data, "[DONE]") || rl_span_is(data, "\"[DONE]\"")) {
+    if (data.at[0] != '{' && (rl_span_is(data, "[DONE]") || rl_span_is(data, "\"[DONE]\""))) {
         message->is_done = true;
         message->has_ended = true;
         return ENOUGH;
@@ -275,8 +265,10 @@ static int keep_head(struct rl_message *message, const char *bytes, size_t len, 
 
 static int feed_events(struct rl_message *message, const char *bytes, size_t len)
 {
-    int rc = message->has_events ? RL_OK : keep_head(message, bytes, len, HEAD_BYTES);
-    return rc != RL_OK ? rc : rl_sse_feed(&message->sse, bytes, len);
+    int rc = rl_sse_feed(&message->sse, bytes, len);
+    if (message->has_events)
+        rl_buf_free(&message->body);
+    return rc != RL_OK || message->has_events ? rc : keep_head(message, bytes, len, HEAD_BYTES);
 }
 
 

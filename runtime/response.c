@@ -39,7 +39,7 @@ static bool reserve(struct rl_response *response)
 }
 
 
-static int find_choice(struct rl_response *response, int64_t index, struct rl_choice **choice)
+int rl_response_find(struct rl_response *response, int64_t index, struct rl_choice **choice)
 {
     for (size_t i = 0; i < response->count; i++) {
         *choice = response->choices[i];
@@ -56,8 +56,7 @@ static int find_choice(struct rl_response *response, int64_t index, struct rl_ch
 }
 
 
-/* Index of a choice by what it says itself; 0 when it says nothing. */
-static int64_t own_index(const cJSON *item)
+int64_t rl_response_index(const cJSON *item)
 {
     int64_t index;
     return rl_calls_index(rl_json_get(item, "index"), &index) ? index : 0;
@@ -111,8 +110,8 @@ static void look_over(const cJSON *choices, struct overview *seen)
         if (!has_index(item) || seen->indexed == RL_CHOICES_MAX)
             continue;
         for (size_t i = 0; i < seen->indexed; i++)
-            seen->is_distinct = seen->is_distinct && indexes[i] != own_index(item);
-        indexes[seen->indexed++] = own_index(item);
+            seen->is_distinct = seen->is_distinct && indexes[i] != rl_response_index(item);
+        indexes[seen->indexed++] = rl_response_index(item);
     }
 }
 
@@ -140,9 +139,9 @@ static int take_choices(struct rl_response *response, cJSON *choices, bool is_bo
         if (!cJSON_IsObject(item))
             continue;
         struct rl_choice *choice;
-        int64_t index = is_one ? 0 : by_position ? position : own_index(item);
+        int64_t index = is_one ? 0 : by_position ? position : rl_response_index(item);
         position++;
-        rc = find_choice(response, index, &choice);
+        rc = rl_response_find(response, index, &choice);
         if (rc == RL_OK)
             rc = rl_choice_take(choice, item, is_whole, &response->gather);
     }
@@ -176,8 +175,7 @@ static bool is_text(const cJSON *item)
 }
 
 
-/* Is this member dealt with elsewhere, or padding? */
-static bool is_apart(const char *name)
+bool rl_response_is_apart(const char *name)
 {
     switch (name[0]) {
     case 'c': return strcmp(name, "choices") == 0;
@@ -189,8 +187,7 @@ static bool is_apart(const char *name)
 }
 
 
-/* Does this member of a chunk say more than <old>, which earlier chunks said? */
-static bool counts(const cJSON *member, const cJSON *old, bool is_chunk)
+bool rl_response_counts(const cJSON *member, const cJSON *old, bool is_chunk)
 {
     const char *name = member->string;
     double created;
@@ -238,9 +235,11 @@ static int take_members(struct rl_response *response, cJSON *chunk, bool is_chun
     int rc = RL_OK;
     for (cJSON *next, *member = chunk->child; member != NULL && rc == RL_OK; member = next) {
         next = member->next;
-        if (!is_apart(member->string) &&
-            counts(member, rl_json_get(response->root, member->string), is_chunk))
-            rc = rl_extras_set(response->root, rl_tree_take(chunk, member), &response->gather.room);
+        if (rl_response_is_apart(member->string) ||
+            !rl_response_counts(member, rl_json_get(response->root, member->string), is_chunk))
+            continue;
+        rl_again_forget(&response->again); /* what said nothing new may now */
+        rc = rl_extras_set(response->root, rl_tree_take(chunk, member), &response->gather.room);
     }
     return rc;
 }
@@ -346,78 +345,6 @@ int rl_response_take(struct rl_response *response, cJSON *chunk, bool is_body)
         response->root = cJSON_CreateObject();
     }
     return response->root != NULL ? take_chunk(response, chunk, view, is_body) : RL_ENOMEM;
-}
-
-
-/* Does this member of a chunk, choices apart, say nothing new, and is it nothing but a value? */
-static bool is_mute(const struct rl_response *response, const cJSON *member)
-{
-    const char *name = member->string;
-    if (cJSON_IsNull(member))
-        return true;
-    if (cJSON_IsObject(member) || cJSON_IsArray(member) || strcmp(name, "content") == 0 ||
-        strcmp(name, "arguments") == 0)
-        return false;
-    if (is_apart(name))
-        return name[0] == 'o'; /* an object's type, padding */
-    return !counts(member, rl_json_get(response->root, name), true);
-}
-
-
-static bool adds_text(const struct rl_response *response, const cJSON *item,
-                      struct rl_again_place *place)
-{
-    int64_t index = own_index(item);
-    for (size_t i = 0; i < response->count; i++)
-        if (response->choices[i]->index == index)
-            return rl_choice_only_adds_text(response->choices[i], item, place);
-    return false;
-}
-
-
-/* Would taking <chunk> add to one text of one choice and change nothing else, now and as often as
- * it comes again with another one? */
-static bool only_adds_text(const struct rl_response *response, const cJSON *chunk,
-                           struct rl_again_place *place)
-{
-    if (response->root == NULL || response->is_body)
-        return false;
-    const cJSON *list = rl_json_get(chunk, "choices");
-    const cJSON *item = cJSON_IsArray(list) ? list->child : NULL;
-    if (!cJSON_IsObject(item) || item->next != NULL || !adds_text(response, item, place))
-        return false;
-    const cJSON *member;
-    cJSON_ArrayForEach(member, chunk)
-    {
-        bool is_list = strcmp(member->string, "choices") == 0;
-        if (is_list ? member != list : !is_mute(response, member))
-            return false;
-    }
-    return !rl_reply_is_error(chunk, false);
-}
-
-
-void rl_response_expect(struct rl_response *response, const cJSON *chunk, struct rl_span data)
-{
-    struct rl_again_place place;
-    bool is_watched = response->gather.on_chunk != NULL; /* whoever wants chunks gets trees */
-    if (!is_watched && cJSON_IsObject(chunk) && only_adds_text(response, chunk, &place))
-        rl_again_keep(&response->again, data, place);
-    else
-        rl_again_forget(&response->again);
-}
-
-
-bool rl_response_repeats(struct rl_response *response, struct rl_span data, int *rc)
-{
-    struct rl_choice *choice;
-    struct rl_span text;
-    if (!rl_again_matches(&response->again, data, &text))
-        return false;
-    *rc = find_choice(response, response->again.place.choice, &choice);
-    if (*rc == RL_OK)
-        *rc = rl_delta_add_text(choice, response->again.place.call, text, &response->gather);
-    return true;
 }
 
 

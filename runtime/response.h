@@ -19,8 +19,8 @@ enum { RL_CHOICES_MAX = 128 };
 struct rl_response {
     struct rl_gather gather;
     size_t max_bytes;
-    int n; /* choices asked for */
-    struct rl_again again;
+    int n;                      /* choices asked for */
+    struct rl_again again;      /* response_again.c */
     cJSON *root;                /* members of the response; NULL while no chunk came */
     bool is_body;               /* root stands as the server sent it */
     struct rl_choice **choices; /* as they came; after finish sorted by index */
@@ -33,12 +33,13 @@ void rl_response_free(struct rl_response *response);
  * not an event. Returns 0, RL_ENOMEM, RL_ETOOBIG, or the observer's value. */
 int rl_response_take(struct rl_response *response, cJSON *chunk, bool is_body);
 
-/* Sees an event before it is taken: <chunk> is its tree, NULL when it has none, <data> its bytes.
- * When taking it adds text and changes nothing else, events like it may repeat it. */
+/* Sees an event after it was taken: <chunk> is its tree, not changed by that, NULL when there is
+ * none or it is not to be repeated, <data> its bytes. */
 void rl_response_expect(struct rl_response *response, const cJSON *chunk, struct rl_span data);
 
-/* Does this event repeat the one before it with another text? Then that is taken, and <rc> is what
- * rl_response_take would have returned. */
+/* Does this event repeat an earlier one with another text, or begin as that did and say nothing
+ * until its choices? Then it is taken, and <rc> is what rl_response_take of all of it would have
+ * returned. */
 bool rl_response_repeats(struct rl_response *response, struct rl_span data, int *rc);
 
 /* The reply has ended. Returns as above. */
@@ -56,5 +57,19 @@ bool rl_response_has_cut_calls(const struct rl_response *response);
 /* After finish: moves everything into `root` and returns it, NULL when no chunk came. <rc> gets 0
  * or RL_ENOMEM. */
 cJSON *rl_response_build(struct rl_response *response, int *rc);
+
+/* ------------------------------------------------------------------ for response_again.c */
+
+/* The choice <index>, a new one when there is none. Returns 0, RL_ENOMEM or RL_ETOOBIG. */
+int rl_response_find(struct rl_response *response, int64_t index, struct rl_choice **choice);
+
+/* Index of a choice by what it says itself; 0 when it says nothing. */
+int64_t rl_response_index(const cJSON *item);
+
+/* Is this member of a chunk dealt with elsewhere, or padding? */
+bool rl_response_is_apart(const char *name);
+
+/* Does this member of a chunk say more than <old>, which earlier chunks said? */
+bool rl_response_counts(const cJSON *member, const cJSON *old, bool is_chunk);
 
 #endif

@@ -13,6 +13,8 @@
 
 #include <string.h>
 
+enum { LONGEST_PLAIN = 1024 }; /* bytes of the line of an event that needs no memory */
+
 /* One pass over a slice. */
 struct scan {
     const char *at; /* first byte that was not taken */
@@ -219,6 +221,29 @@ static const char *find(const struct scan *scan, char byte)
 }
 
 
+/* As most events come: <line> is one of data, nothing waits before it, and a blank line ends it. */
+static bool is_plain_event(const struct rl_sse *sse, const struct scan *scan, struct rl_span line)
+{
+    return scan->at < scan->end && *scan->at == '\n' && sse->line.len == 0 && !sse->has_data &&
+           !sse->is_late && sse->type.len == 0 && line.len <= LONGEST_PLAIN &&
+           line.len <= sse->line.max && rl_span_starts(line, "data:");
+}
+
+
+/* Hands out the event that is <line>. A copy on the stack ends in the NUL that was promised. */
+static int hand_out(struct rl_sse *sse, struct rl_span line)
+{
+    char data[LONGEST_PLAIN];
+    size_t skip = strlen("data:");
+    if (line.len > skip && line.at[skip] == ' ')
+        skip++;
+    struct rl_sse_event event = {.type = "message", .data = data, .data_len = line.len - skip};
+    memcpy(data, line.at + skip, event.data_len);
+    data[event.data_len] = '\0';
+    return sse->on_event(sse->owner, &event);
+}
+
+
 /* Takes one whole line from <scan>, or leaves its beginning in `line`. */
 static int step(struct rl_sse *sse, struct scan *scan)
 {
@@ -239,7 +264,11 @@ static int step(struct rl_sse *sse, struct scan *scan)
         else if (*scan->at == '\n')
             scan->at++;
     }
-    return end_line(sse, start, stop);
+    struct rl_span line = {start, (size_t)(stop - start)};
+    if (!is_plain_event(sse, scan, line))
+        return end_line(sse, start, stop);
+    scan->at++;
+    return hand_out(sse, line);
 }
 
 

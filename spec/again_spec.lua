@@ -294,6 +294,99 @@ describe("chunks that add to the arguments of a call", function()
 end)
 
 
+describe("chunks that begin like the one before them", function()
+  local HEAD <const> = '{"id":"c","object":"chat.completion.chunk","created":7,"model":"m","tier":"a","choices":'
+
+  --- The reply to a stream whose chunks are these texts.
+  local function reply(...)
+    local events = {}
+    for i, text in ipairs { ... } do events[i] = event(text) end
+    return both(table.concat(events) .. event "[DONE]")
+  end
+
+  it("may say anything from their choices on", async(function()
+    local completion = reply(HEAD .. '[{"index":0,"delta":{"role":"assistant","content":"a"}}]}',
+      HEAD .. '[{"index":0,"delta":{"content":"b","note":"n"}}],"more":{"x":[1]}}',
+      HEAD .. ' [{"index":0,"delta":{"reasoning":"r"}},{"index":1,"delta":{"content":"c"}}] , "usage":null }',
+      HEAD .. '[{"index":0,"delta":{},"finish_reason":"stop"},{"index":1,"delta":{},"finish_reason":"length"}]}',
+      HEAD .. '[],"usage":{"total_tokens":3,"odd":{"a":[{}]}},"system_fingerprint":"f"}').completion
+    assert.equal("ab", completion.choices[1].message.content)
+    assert.equal("c", completion.choices[2].message.content)
+    assert.same({ total_tokens = 3, odd = { a = { {} } } }, completion.usage)
+    assert.equal("f", completion.system_fingerprint)
+    assert.equal(7, completion.created)
+  end))
+
+  it("count once more when a member of theirs was told anew in between", async(function()
+    local one = HEAD .. '[{"index":0,"delta":{"content":"a"}}]}'
+    local other = HEAD .. '[{"index":0,"delta":{"content":"a","b":1}}],"model":"n","tier":"b"}'
+    local last = HEAD .. '[{"index":0,"delta":{},"finish_reason":"stop"}]}'
+    assert.equal("n", reply(one, one, last, other).completion.model)
+    assert.equal("m", reply(one, one, other, last).completion.model)
+    assert.equal("a", reply(one, last, other, last).completion.tier)
+    reply(one, '{"id":"c","tier":"z"}', last, '{"usage":{"total_tokens":1},"tier":"y"}', last)
+  end))
+
+  it("are errors with all that they say", async(function()
+    local one = HEAD .. '[{"index":0,"delta":{"content":"a"}}]}'
+    for _, rest in ipairs {
+      '[{"index":0,"delta":{},"finish_reason":"error"}],"error":{"code":502,"message":"gone"}}',
+      '[{"index":0,"delta":{},"finish_reason":"stop"}],"object":"error","message":"gone"}',
+      'null,"error":"gone"}', '[{"index":0,"error":{"message":"gone"}}]}',
+    } do
+      local failed = reply(one, one, HEAD .. rest, one).failed
+      assert.equal("stream_error", failed.kind)
+      assert.equal("c", failed.detail.id)
+    end
+  end))
+
+  it("are malformed as a whole", async(function()
+    local one = HEAD .. '[{"index":0,"delta":{"content":"a"}}]}'
+    for _, rest in ipairs { '[{"index":0,"delta":{"content":"b"}}', "[]}}", "", "[],}", '[],"a"}' } do
+      local failed = reply(one, one, HEAD .. rest, one).failed
+      assert.equal("bad_chunk", failed.kind)
+      assert.truthy(failed.message:find('{"id":"c","object":', 1, true), failed.message)
+    end
+    both(event(one) .. event(one) .. "data: " .. HEAD .. '[{"index":0,"del')
+  end))
+
+  it("may be written oddly", async(function()
+    for _, head in ipairs {
+      '{ "id" : "c" , "choices" : ', '{"id":"c","ch\\u006fices":', '{"id":"\\"choices\\":","choices":', '{"choices":',
+      '{"id":"c","choices":[],"choices":', '{"id":"c","choices":null,"choices":', '{"id":"choices","choices":',
+      '{"x":{"choices":1},"choices":', '{"id":null,"created":0,"usage":null,"error":null,"choices":',
+      '{"id":"c","id":"d","choices":', '{"model":"c","model":"d","choices":', '{"n":1,"choices":', '{"n":true,"choices":',
+      '{"id":"\\ud800","choices":', '{"id":"\\u0000\xFF","n":"\xFF","choices":', '{"created":123456789012345678901,"choices":',
+      '{"created":"7","model":"","choices":', '{"content":null,"choices":', '{"content":"a","choices":', '[{"id":"c","choices":',
+      '{"usage":{"total_tokens":1},"choices":', '{"obfuscation":"a","choices":', '{"object":"error","choices":',
+    } do
+      local close = head:sub(1, 1) == "[" and "}]" or "}"
+      reply(head .. '[{"index":0,"delta":{"content":"a"}}]' .. close, head .. '[{"index":0,"delta":{"content":"b"}}]' .. close,
+        head .. '[{"index":0,"delta":{"note":1}}],"model":"e"' .. close,
+        head .. '[{"index":0,"delta":{},"finish_reason":"stop"}]' .. close,
+        head .. '[],"usage":{"total_tokens":1}' .. close)
+    end
+  end))
+
+  it("may be long", async(function()
+    local long = ("x"):rep(5000)
+    for _, head in ipairs { HEAD, '{"id":"c","long":"' .. long .. '","choices":' } do
+      local completion = reply(head .. '[{"index":0,"delta":{"content":"a"}}]}',
+        head .. '[{"index":0,"delta":{"content":"' .. long .. '","b":1}}]}',
+        head .. '[{"index":0,"delta":{},"finish_reason":"stop"}]}').completion
+      assert.equal("a" .. long, completion.choices[1].message.content)
+    end
+  end))
+
+  it("come after a document, and beside events with a name", async(function()
+    local one = HEAD .. '[{"index":0,"delta":{"content":"a"}}]}'
+    both('{"id":"c","choices":[{"index":0,"message":{"content":"x"}}]}\n' .. event(one) .. event(one))
+    both(event(one) .. "event: error\n" .. event(one) .. event(one))
+    both(event(one) .. event(one) .. "event: error\n" .. event(one))
+  end))
+end)
+
+
 describe("recorded streams", function()
   for _, fixture in ipairs(wire.fixtures()) do
     it("come out of both ways alike: " .. fixture.name, async(function()

@@ -1,8 +1,8 @@
 --- wire_faults_spec.lua -- the decoder when memory is missing: every allocation of every recorded reply fails once.
 local entries = require "spec.support.entries"
 
-local SOURCES <const> = "message again response choice delta calls calls_end arguments extras text span tree reply_error error_body "
-  .. "reply_head canonical base64 sse json json_build names json_write guard utf8 decimal buf err"
+local SOURCES <const> = "message again response response_again choice delta calls calls_end arguments extras text span tree reply_error "
+  .. "error_body reply_head canonical base64 sse json json_build names json_write guard utf8 decimal buf err"
 
 local DIRECTORY <const> = "spec/fixtures/wire"
 
