@@ -133,17 +133,71 @@ static void add_bare(struct maker *maker)
 }
 
 
-/* What the bare text lacks: it goes back, or it does not; false: that is not decided here. Tables
- * are read and written anew by rille.rewrite, which may change their bytes. */
+static bool is_settled(const char **at);
+
+
+/* A list of settled values. */
+static bool is_settled_list(const char **at)
+{
+    if ((*at)[1] == ']') {
+        *at += 2;
+        return true;
+    }
+    do {
+        ++*at;
+        if (!is_settled(at))
+            return false;
+    } while (**at == ',');
+    ++*at;
+    return true;
+}
+
+
+/* Names that a table orders itself would be sorted. */
+static bool is_settled_object(const char **at)
+{
+    struct rl_span before = {"", 0};
+    struct member member;
+    for (const char *end = *at; next_member(&end, &member); *at = end, before = member.name) {
+        const char *value = member.value.at;
+        bool is_odd = memchr(member.name.at, '\\', member.name.len) != NULL;
+        if (is_odd || compare(before, member.name) > 0 || !is_settled(&value))
+            return false;
+    }
+    *at += **at == '{' ? 2 : 1;
+    return true;
+}
+
+
+/* Would rille.rewrite, which reads values and writes them anew, make the same bytes of the value at
+ * <*at>, for all that can be seen? Moves behind it. It leaves out nulls, and the sign of a zero. */
+static bool is_settled(const char **at)
+{
+    if (**at == '{')
+        return is_settled_object(at);
+    if (**at == '[')
+        return is_settled_list(at);
+    if (**at == '"') {
+        *at = skip_string(*at);
+        return true;
+    }
+    const char *start = *at;
+    *at += strcspn(start, ",]}");
+    return *start != 'n' && (start[0] != '-' || start[1] != '0');
+}
+
+
+/* What the bare text lacks: it goes back, or it does not; false: that is not decided here. */
 static bool add_other(struct maker *maker, const struct member *member)
 {
+    const char *value = member->value.at;
     if (rl_span_is(member->value, "null"))
         return true;
     if (has_name(maker->rules->keeps, member->name))
         return false;
     if (!has_name(maker->rules->echo, member->name))
         return true;
-    if (member->value.at[0] != '"')
+    if (!is_settled(&value))
         return false;
     add_always(maker, &member->name);
     add_named(maker, member->name, member->value);

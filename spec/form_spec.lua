@@ -97,6 +97,25 @@ describe("core.chat with rules", function()
     assert.same({ "t", "o" }, { made.reasoning_text, made.reasoning_opaque })
   end))
 
+  it("sends back tables that reading and writing leaves as they are", async(function()
+    local settled <const> = {
+      { { type = "reasoning.text", text = THOUGHT, index = 0 }, { data = "a", id = "b" } }, {}, json.array {}, json.object {},
+      { a = { b = { 1, 2.5, -1, 1e300, true, false, "null" }, c = {} }, b = json.array { json.array {}, {} } }, 5, false, 2^60,
+    }
+    for i, details in ipairs(settled) do
+      local made = sent(answer { reasoning_details = details }, "openrouter")
+      assert.equal(json.encode(details), made and json.encode(made.reasoning_details), i)
+    end
+    local others <const> = {
+      { { text = json.null } }, { 1, json.null }, json.array { json.null }, { a = { json.null, b = nil } }, -0.0, { -0.0 },
+      json.object { { "b", 1 }, { "a", 2 } }, { json.object { { "type", "t" }, { "a", {} } } }, { ['a"'] = 1 },
+    }
+    for i, details in ipairs(others) do
+      assert.is_nil(sent(answer { reasoning_details = details }, "openrouter"), i)
+      assert.same({ role = "assistant", content = "hello" }, sent(answer { reasoning_details = details }, "vllm"), i)
+    end
+  end))
+
   it("sends the empty text that has to stand there", async(function()
     for _, message in ipairs { answer(), asks(), answer { reasoning_content = json.null }, asks { zeta = "z" } } do
       assert.equal("", sent(message, "deepseek").reasoning_content)
