@@ -139,9 +139,7 @@ static int l_counts(lua_State *L)
 
 /* ------------------------------------------------------------------ luv */
 
-/* luv's way into Lua: an error in a callback becomes a warning, never the end of the host.
- * Stack: function and <nargs> arguments -> results. */
-static int call_luv_callback(lua_State *L, int nargs, int nresults, int flags)
+int rl_call_back(lua_State *L, int nargs, int nresults, int flags)
 {
     (void)flags;
     int base = lua_gettop(L) - nargs - 1;
@@ -201,7 +199,7 @@ static int open_luv(lua_State *L)
     lua_State *main =
         lua_tothread(L, -1); /* luv calls back on the state it was given: one that lasts */
     luv_set_loop(main, rl_engine_loop(rl_engine_of(L)));
-    luv_set_callback(main, call_luv_callback);
+    luv_set_callback(main, rl_call_back);
     luaopen_luv(L);
     guard_handles(L);
     return 1;
@@ -348,9 +346,9 @@ static const luaL_Reg functions[] = {
 };
 
 static int (*const seams[])(lua_State *) = {
-    rl_open_task,       rl_open_coroutine, rl_open_json,  rl_open_same,      rl_open_calls,
-    rl_open_transcript, rl_open_http,      rl_open_chat,  rl_open_chat_plan, rl_open_decode,
-    rl_open_regex,      rl_open_usage,     rl_open_embed,
+    rl_open_task,       rl_open_coroutine, rl_open_json,   rl_open_same,      rl_open_calls,
+    rl_open_transcript, rl_open_http,      rl_open_chat,   rl_open_chat_plan, rl_open_decode,
+    rl_open_regex,      rl_open_usage,     rl_open_sigint, rl_open_embed,
 };
 
 

@@ -58,6 +58,11 @@ int rl_open_core(lua_State *L, bool ours);
 /* The engine of a state in which rl_open_core has run. */
 struct rl_engine *rl_core_engine(lua_State *L);
 
+/* How callbacks of libuv get into Lua (luv_CFpcall): an error in one becomes a warning, never the
+ * end of the host. Stack: function and <nargs> arguments -> results. Returns how many there are; a
+ * negative status after an error. <flags> are luv's. */
+int rl_call_back(lua_State *L, int nargs, int nresults, int flags);
+
 /* Loads and runs the compiled-in module <name>, pushes what it returns. Raises. Returns 1. */
 int rl_load_library(lua_State *L, const char *name);
 
@@ -73,6 +78,7 @@ int rl_open_chat_plan(lua_State *L);
 int rl_open_decode(lua_State *L);
 int rl_open_regex(lua_State *L);
 int rl_open_usage(lua_State *L);
+int rl_open_sigint(lua_State *L);
 int rl_open_embed(lua_State *L);
 
 /* Milliseconds for seconds at <index>: nil or absent gives -1; raises below 0. */

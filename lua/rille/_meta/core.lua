@@ -124,9 +124,15 @@ function core.run() end
 ---@return {tasks: integer, transfers: integer, handles: integer, registry: integer}
 function core.counts() end
 
---- luv, opened on the runtime's own loop.
+--- luv, opened on the runtime's own loop when it is first asked for.
 ---@return table
 function core.uv() end
+
+--- Calls `callback` at the next SIGINT, unless the handle is closed before; it must not wait. It does not keep the loop
+--- alive. The one after it ends the process, also while Lua code spins and the loop does not turn.
+---@param callback fun()
+---@return {close: fun(self)} handle
+function core.on_sigint(callback) end
 
 -- ---------------------------------------------------------------- failures (lua_core.c)
 

@@ -2,10 +2,8 @@
 ---
 --- Only the program installs signal handlers; the library never does.
 --- Invariant: the handler does not keep the loop alive, and is gone when the guard is closed.
---- Source: https://docs.libuv.org/en/v1.x/signal.html
 
-local status = require "rille.cli.status"
-local uv = require "rille.uv"
+local core = require "rille.core"
 
 local interrupt = {}
 
@@ -13,32 +11,22 @@ local Guard = {}
 Guard.__index = Guard
 
 
---- The second signal ends the program.
-local function quit()
-  os.exit(status.interrupted)
-end
-
-
---- Calls `cancel` at the first SIGINT (main.c makes one of a SIGTERM); the second ends the program. The
---- first is waited for with a handler that the system itself takes away: when Lua code spins and the
---- loop does not turn, a second Ctrl-C ends the program all the same.
+--- Calls `cancel` at the first SIGINT (main.c makes one of a SIGTERM); the second has its default again.
 ---@param cancel fun()
 ---@return table guard    to be closed; `guard.hit` says whether the signal came
 function interrupt.guard(cancel)
-  local self = setmetatable({ hit = false, _signal = uv.new_signal() }, Guard)
-  uv.signal_start_oneshot(self._signal, "sigint", function()   -- luv has no method of this name
-    self._signal:start("sigint", quit)
+  local self = setmetatable({ hit = false, _signal = nil }, Guard)
+  self._signal = core.on_sigint(function()
     self.hit = true
     cancel()
   end)
-  self._signal:unref()
   return self
 end
 
 
 --- Gives the signal back to its default.
 function Guard:close()
-  if not self._signal:is_closing() then self._signal:close() end
+  self._signal:close()
 end
 
 

@@ -4,9 +4,9 @@
 --- Invariant: what is wrong with a file is told with its name, and with the line where there is
 --- one.
 
+local core = require "rille.core"
 local failure = require "rille.failure"
 local status = require "rille.cli.status"
-local uv = require "rille.uv"
 
 local loader = {}
 
@@ -94,7 +94,7 @@ end
 --- A plain name is that of a ready-made tool, which stand beside the program: installed, or in the source tree.
 local function tool_path(word)
   if not word:find("^[%w_]+$") or is_there(word) then return word end
-  local program = uv.exepath() or ""
+  local program = core.uv().exepath() or ""
   for _, place in ipairs { "/../share/rille/tools/", "/../tools/" } do
     local path = program:gsub("/[^/]*$", "") .. place .. word .. ".lua"
     if is_there(path) then return path end
