@@ -71,8 +71,8 @@ end
 ---@return rille.Limits
 function limits.new(parent, first, second, third)
   local around = parent or Limits
-  local self = {
-    parent = parent or false, used = { turns = 0, tokens = 0, tool_calls = 0 }, turns = nil, repeats = nil, seconds = nil,
+  local self = {   -- with room for three more
+    parent = parent or false, used = { turns = 0, tokens = 0, tool_calls = 0 },
     is_timed = around.is_timed, is_metered = around.is_metered, is_counted = around.is_counted,
   }
   if first then take(self, first) end

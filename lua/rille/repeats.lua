@@ -8,9 +8,9 @@
 local failure = require "rille.failure"
 
 ---@class rille.Repeats
+---@field refused integer    turns in a row in which no call could be run
 local Repeats = {}
 Repeats.__index = Repeats
-Repeats.refused = 0   -- turns in a row
 
 local repeats = {}
 
@@ -26,7 +26,9 @@ local NONE <const> = {}
 ---@param most number   this many end the run; the model is told at 3
 ---@return rille.Repeats
 function repeats.new(most)
-  return setmetatable({ most = most, window = WINDOW * (most < 20 and most or 20), turn = 0, seen = {} }, Repeats)
+  return setmetatable({
+    most = most, window = WINDOW * (most < 20 and most or 20), turn = 0, seen = {}, refused = 0,
+  }, Repeats)
 end
 
 
@@ -77,7 +79,7 @@ function Repeats:observe(calls)
     end
     if count >= NUDGE_AT or count >= self.most then stop = stop or self:_verdict(call, count) end
   end
-  self.refused = not any_ran and self.refused + 1 or nil   -- none
+  self.refused = any_ran and 0 or self.refused + 1
   if turn % self.window == 0 then self:_forget() end
   if not stop and self.refused >= self.most then
     stop = failure.new("loop", ("no call could be run in %d turns in a row"):format(self.refused))

@@ -43,11 +43,12 @@ end
 
 
 local function build(messages, level)
+  if messages == nil then return core.transcript() end
   if transcript.is(messages) then return messages:clone() end
-  if messages ~= nil and type(messages) ~= "table" then
+  if type(messages) ~= "table" then
     error(("transcript: messages: table expected, got %s"):format(type(messages)), level + 1)
   end
-  if messages and #messages == 0 and next(messages) ~= nil then
+  if #messages == 0 and next(messages) ~= nil then
     error("transcript: messages: a list of messages expected, got a table with named members", level + 1)
   end
   local ok, made = pcall(core.transcript, messages)

@@ -68,10 +68,7 @@ function request.prepare(run)
   if refused then return nil, refused end
   run.ask, run.tools = asked, asked.tools
   if run.opened_for ~= run.agent then open(run) end
-  return {   -- what is nil comes later: the table need not grow for it
-    number = #run.turns + 1, usage = nil, message = nil, model = nil, id = nil, finish_reason = nil, results = nil,
-    seconds = nil,
-  }
+  return { number = #run.turns + 1, message = nil, results = nil, usage = nil, seconds = nil }   -- with room for three more
 end
 
 

@@ -14,8 +14,7 @@ local MOST <const> = 2 ^ 53         -- and no more: beyond it numbers are not ex
 ---@return table    {requests = 0, prompt_tokens = 0, completion_tokens = 0, total_tokens = 0}
 function usage.new()
   return {   -- what is nil comes later: the table need not grow for it
-    requests = 0, prompt_tokens = 0, completion_tokens = 0, total_tokens = 0,
-    prompt_tokens_details = nil, completion_tokens_details = nil,
+    requests = 0, prompt_tokens = 0, completion_tokens = 0, total_tokens = 0, prompt_tokens_details = nil,
   }
 end
 

@@ -288,7 +288,7 @@ function exchange.new(wanted, messages, opening, want, on_retry, turn, on_break,
   local self = setmetatable({   -- what is nil comes later: the table need not grow for it
     _wish = wanted, _messages = messages, _opening = opening, _want = want, _target = target,
     _started = started, _deadline = total and started + total, _on_retry = on_retry, _turn = turn,
-    _on_break = on_break, _owner = owner, _transfer = nil, _attempt = 0, _attempts = 0, _due = false, _info = false,
+    _on_break = on_break, _owner = owner, _attempt = 0, _attempts = 0, _due = false, _info = false,
   }, Exchange)
   refused = launch(self)
   if refused then return nil, refused end
