@@ -15,7 +15,8 @@ void rl_response_free(struct rl_response *response)
 {
     rl_again_free(&response->again);
     rl_tree_free(response->root);
-    response->root = NULL;
+    cJSON_free(response->block);
+    response->root = response->block = NULL;
     for (size_t i = 0; i < response->count; i++)
         rl_choice_free(response->choices[i]);
     free(response->choices);
@@ -313,20 +314,36 @@ static bool stays_as_sent(const struct rl_response *response, const cJSON *usage
 }
 
 
+/* What is kept of the <usage> of a chunk. It is no part of that any more, since choices are taken
+ * apart before it gets its place: a copy or, where its block may stay, itself. NULL without memory.
+ */
+static cJSON *keep_usage(struct rl_response *response, const cJSON *usage, cJSON *const *view)
+{
+    cJSON *block = response->rest;
+    if (block == NULL || usage != view[USAGE])
+        return rl_tree_copy(usage);
+    cJSON *kept = rl_tree_empty(view[USAGE]);
+    if (kept != NULL) {
+        response->rest = response->block;
+        response->block = block;
+    }
+    return kept;
+}
+
+
 static int take_chunk(struct rl_response *response, cJSON *chunk, cJSON *const *view, bool is_body)
 {
     bool has_choices = cJSON_IsArray(view[CHOICES]);
     const cJSON *usage = find_usage(view);
     if (stays_as_sent(response, usage, view, is_body))
         usage = NULL;
-    /* a copy: choices are taken apart before it is kept */
-    cJSON *copy = usage != NULL ? rl_tree_copy(usage) : NULL;
-    if (usage != NULL && copy == NULL)
+    cJSON *kept = usage != NULL ? keep_usage(response, usage, view) : NULL;
+    if (usage != NULL && kept == NULL)
         return RL_ENOMEM;
     int rc = has_choices ? take_choices(response, view[CHOICES], is_body) : RL_OK;
     if (rc == RL_OK)
-        return take_rest(response, chunk, copy, is_body, has_choices);
-    rl_tree_free(copy);
+        return take_rest(response, chunk, kept, is_body, has_choices);
+    rl_tree_free(kept);
     return rc;
 }
 

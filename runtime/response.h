@@ -21,6 +21,8 @@ struct rl_response {
     size_t max_bytes;
     int n;                      /* choices asked for */
     struct rl_again again;      /* response_again.c */
+    cJSON *rest;                /* while it is taken: begins a block that may stay, or can go */
+    cJSON *block;               /* begins the one where the usage lies; NULL: in none */
     cJSON *root;                /* members of the response; NULL while no chunk came */
     bool is_body;               /* root stands as the server sent it */
     struct rl_choice **choices; /* as they came; after finish sorted by index */

@@ -123,16 +123,30 @@ static cJSON *parse_rest(const struct rl_response *response, struct rl_span data
 }
 
 
+/* Takes <rest>. When it could not be taken, the usage is still that of an earlier block. */
+static int take_rest(struct rl_response *response, cJSON *rest)
+{
+    response->rest = rest;
+    int rc = rl_response_take(response, rest, false);
+    if (rc != RL_OK && response->block == rest) {
+        response->block = response->rest;
+        response->rest = rest;
+    }
+    return rc;
+}
+
+
 static bool repeats_head(struct rl_response *response, struct rl_span data, int *rc)
 {
     cJSON *rest = parse_rest(response, data);
     if (rest == NULL)
         return false;
-    *rc = rl_response_take(response, rest, false);
+    *rc = take_rest(response, rest);
     if (*rc == RL_OK && response->again.head > 0)
         keep(response, rest->child, data, response->again.head,
              rl_json_get(rest, "obfuscation") != NULL);
-    cJSON_free(rest);
+    cJSON_free(response->rest); /* this one, or one that it replaced */
+    response->rest = NULL;
     return true;
 }
 

@@ -69,6 +69,30 @@ cJSON *rl_tree_copy(const cJSON *item)
 }
 
 
+/* All from <item> on lies in a block that stays. */
+static void stay(cJSON *item)
+{
+    for (; item != NULL; item = item->next) {
+        item->type &= ~RL_TREE_PASSING;
+        stay(item->child);
+    }
+}
+
+
+cJSON *rl_tree_empty(cJSON *object)
+{
+    cJSON *taken = cJSON_CreateObject();
+    if (taken == NULL)
+        return NULL;
+    stay(object->child);
+    taken->string = object->string;
+    taken->type |= cJSON_StringIsConst;
+    taken->child = object->child;
+    object->child = NULL;
+    return taken;
+}
+
+
 cJSON *rl_tree_take(cJSON *parent, cJSON *item)
 {
     if ((item->type & RL_TREE_PASSING) != 0)

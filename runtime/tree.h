@@ -21,6 +21,10 @@ void rl_tree_free(cJSON *item);
  * soon, a copy. NULL without memory. */
 cJSON *rl_tree_take(cJSON *parent, cJSON *item);
 
+/* An object with the name and the members of <object>, which loses them; its block stays now as
+ * long as they do. NULL without memory. */
+cJSON *rl_tree_empty(cJSON *object);
+
 /* A copy without anything that lies in a block. NULL without memory, and for NULL. */
 cJSON *rl_tree_copy(const cJSON *item);
 

@@ -317,6 +317,35 @@ describe("chunks that begin like the one before them", function()
     assert.equal(7, completion.created)
   end))
 
+  it("bring the usage, the last of which counts", async(function()
+    local one = HEAD .. '[{"index":0,"delta":{"content":"a"}}],"usage":{"total_tokens":%d,"odd":{"note":"%s","list":[1,null]}}}'
+    local events = {}
+    for i = 1, 5 do events[i] = one:format(i, ("x"):rep(i)) end
+    events[6] = HEAD .. '[{"index":0,"delta":{},"finish_reason":"stop","usage":{"total_tokens":6}}]}'
+    assert.equal(6, reply(table.unpack(events)).completion.usage.total_tokens)
+    events[7] = HEAD .. '[],"us\\u0061ge":{"total_tokens":7}}'
+    assert.equal(7, reply(table.unpack(events)).completion.usage.total_tokens)
+    events[8] = '{"id":"c","usage":{"total_tokens":8}}'
+    assert.equal(8, reply(table.unpack(events)).completion.usage.total_tokens)
+    events[9] = HEAD .. '[],"usage":{"total_tokens":8},"usage":{"total_tokens":9}}'
+    assert.equal(9, reply(table.unpack(events)).completion.usage.total_tokens)
+  end))
+
+  it("keep the usage that was told before there was too much", async(function()
+    local events = { event(HEAD .. '[{"index":0,"delta":{"content":"a"}}]}') }
+    events[2] = event(HEAD .. '[],"usage":{"total_tokens":1}}')
+    events[3] = event(HEAD .. '[],"usage":{"total_tokens":2,"note":"b"}}')
+    for i = 4, 5 do events[i] = event(HEAD .. '[{"index":0,"delta":{"content":"' .. ("x"):rep(49700) .. '"}}]}') end
+    for _, last in ipairs {
+      '[],"usage":{"total_tokens":3,"note":"' .. ("y"):rep(1000) .. '"}}',
+      '[{"index":0,"delta":{"content":"' .. ("y"):rep(1000) .. '"}}],"usage":{"total_tokens":3}}',
+      '[],"usage":{"total_tokens":3},"more":"' .. ("y"):rep(1000) .. '"}',
+    } do
+      events[6] = event(HEAD .. last)
+      for _, partial in ipairs(too_much(events)) do assert.same({ total_tokens = 2, note = "b" }, partial.usage) end
+    end
+  end))
+
   it("count once more when a member of theirs was told anew in between", async(function()
     local one = HEAD .. '[{"index":0,"delta":{"content":"a"}}]}'
     local other = HEAD .. '[{"index":0,"delta":{"content":"a","b":1}}],"model":"n","tier":"b"}'
