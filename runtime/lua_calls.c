@@ -21,7 +21,10 @@ enum {
 };
 
 /* The slots of a shape. */
-enum { TYPES = 1, MEMBERS, NEEDED, IS_CLOSED, ITEMS, WORDS, LEAST, MOST, IS_NEEDED };
+enum { TYPES = 1, MEMBERS, NEEDED, IS_CLOSED, ITEMS, WORDS, LEAST, MOST, IS_NEEDED, FILLS };
+
+/* The slots of what stands for an absent member: of a list in FILLS. */
+enum { FILL_NAME = 1, FILL_NULL, FILL_DEFAULT };
 
 enum { STRING = 1, INTEGER = 2, FLOAT = 4, BOOLEAN = 8, OBJECT = 16, ARRAY = 32 };
 
@@ -203,6 +206,45 @@ static int l_fits(lua_State *L)
 }
 
 
+/* ------------------------------------------------------------------ what is absent */
+
+/* Is the value on top of the stack absent, for what stands in its place? */
+static bool is_absent(lua_State *L, int fill)
+{
+    bool is_null = lua_islightuserdata(L, -1) && lua_touserdata(L, -1) == NULL;
+    bool is = lua_isnil(L, -1);
+    if (is_null) {
+        lua_rawgeti(L, fill, FILL_NULL);
+        is = lua_toboolean(L, -1);
+        lua_pop(L, 1);
+    }
+    return is;
+}
+
+
+/* Puts defaults where members of the object are absent, and takes out nulls that mean the same. */
+static void complete(lua_State *L, int value, int shape)
+{
+    int fills = lua_gettop(L) + 1, fill = fills + 1, name = fill + 1;
+    if (lua_rawgeti(L, shape, FILLS) != LUA_TTABLE) {
+        lua_pop(L, 1);
+        return;
+    }
+    for (lua_Integer i = 1; lua_rawgeti(L, fills, i) == LUA_TTABLE; i++) {
+        lua_rawgeti(L, fill, FILL_NAME);
+        lua_pushvalue(L, name);
+        bool was_there = lua_rawget(L, value) != LUA_TNIL;
+        bool absent = is_absent(L, fill);
+        lua_settop(L, name);
+        bool has_default = lua_rawgeti(L, fill, FILL_DEFAULT) != LUA_TNIL;
+        if (absent && (was_there || has_default))
+            lua_rawset(L, value);
+        lua_settop(L, fills);
+    }
+    lua_settop(L, fills - 1);
+}
+
+
 /* ------------------------------------------------------------------ reading a call */
 
 /* The names of the members that are looked at and written, upvalues of read_calls from here on. */
@@ -293,7 +335,7 @@ static bool is_own(lua_State *L, int ids)
 
 
 /* Pushes a record of the call at <entry>; false when there is anything to put right. */
-static bool read_call(lua_State *L, int entry, int tools, int ids)
+static bool read_call(lua_State *L, int entry, int tools, int ids, bool completes)
 {
     /* what is pushed stands in this order */
     int type = entry + 1, id = type + 1, called = id + 1, name = called + 1, tool = name + 1,
@@ -307,7 +349,11 @@ static bool read_call(lua_State *L, int entry, int tools, int ids)
     lua_pushvalue(L, name);
     if (lua_rawget(L, tools) != LUA_TTABLE || get(L, tool, SHAPE) != LUA_TTABLE)
         return false;
-    if (!get_string(L, called, ARGUMENTS) || !decode_object(L, text) || !fits(L, value, shape, 0))
+    if (!get_string(L, called, ARGUMENTS) || !decode_object(L, text))
+        return false;
+    if (completes)
+        complete(L, value, shape);
+    if (!fits(L, value, shape, 0))
         return false;
     push_frozen(L, value, text);
     lua_createtable(L, 0, FIELDS);
@@ -322,10 +368,11 @@ static bool read_call(lua_State *L, int entry, int tools, int ids)
 }
 
 
-/* records | nil = core.read_calls(tool_calls, tools by name) */
+/* records | nil = core.read_calls(tool_calls, tools by name [, completes]) */
 static int l_read_calls(lua_State *L)
 {
     enum { LIST = 1, TOOLS, RECORDS, IDS, ENTRY };
+    bool completes = lua_toboolean(L, 3);
     lua_settop(L, 2);
     luaL_checktype(L, TOOLS, LUA_TTABLE);
     size_t count = lua_istable(L, LIST) ? lua_rawlen(L, LIST) : 0;
@@ -339,7 +386,7 @@ static int l_read_calls(lua_State *L)
     luaL_checkstack(L, 20, "calls");
     for (lua_Integer i = 1; i <= (lua_Integer)count; i++) {
         lua_rawgeti(L, LIST, i);
-        if (!read_call(L, ENTRY, TOOLS, IDS))
+        if (!read_call(L, ENTRY, TOOLS, IDS, completes))
             return 0;
         lua_rawseti(L, RECORDS, i);
         lua_settop(L, IDS);

@@ -117,6 +117,85 @@ describe("core.read_calls", function()
   end)
 end)
 
+describe("core.read_calls that completes", function()
+  local tool = agents.tool("take", function() end, { parameters = {
+    { "city", "string" }, { "days", "integer", optional = true }, { "unit", { "c", "f" }, default = "c" },
+    { "most", "integer", default = 5, maximum = 9 }, { "loud", "boolean", default = false },
+    { "near", "string", optional = true, nullable = true }, { "tags", "array", items = "string", optional = true },
+    { "place", { { "x", "number" }, { "y", "number", default = 1.5 } }, optional = true },
+  } })
+  local odd = agents.tool("odd", function() end, { parameters = { type = "object", required = json.array { "must" }, properties = {
+    must = { type = "string", default = "m" }, any = { default = "a" }, float = { type = "number", default = 1.0 },
+    wrong = { type = "string", default = 5 }, list = { type = "array", default = json.array { 1 } },
+    text = { type = { "string", "integer" } },
+    bytes = { type = "string", default = "\xff" }, null = { type = { "null", "string" } },
+    word = { enum = json.array { "a" }, default = "a" },
+  } } })
+  local both = toolset.new({ tool, odd }, "spec", 1)
+
+  --- The record of a call, by the short way alone or by the long one alone; nil and the problem when there is none.
+  local function record_of(name, text, is_long)
+    local one = both.by_name[name]
+    local made = one._shape
+    assert.is_table(made)
+    local message = { role = "assistant", tool_calls = json.array { entry(name, text) } }
+    if is_long then one._shape = nil end
+    local records = is_long and calls.read(message, both) or core.read_calls(message.tool_calls, both.by_name, true)
+    one._shape = made
+    if not records then return nil end
+    lookup.find({ tools = both, ask = {} }, records[1])
+    return not records[1].problem and records[1] or nil, records[1].problem, message
+  end
+
+  it("puts in defaults and takes out nulls, as the long way does", function()
+    local short, _, message = record_of("take", '{"city":"Oslo","days":null,"unit":null,"tags":null,"loud":true}')
+    assert.equal('{"city":"Oslo","loud":true,"most":5,"unit":"c"}', assert(short).arguments)
+    assert.same({ city = "Oslo", loud = true, most = 5, unit = "c" }, short.decoded)
+    assert.same(entry("take", '{"city":"Oslo","days":null,"unit":null,"tags":null,"loud":true}'), message.tool_calls[1])
+    assert.equal('{"city":"a","loud":false,"most":5,"unit":"c"}', record_of("take", '{"city":"a"}').arguments)
+    assert.is_nil(core.read_calls(json.array { entry("take", '{"city":"a"}') }, both.by_name))
+    assert.is_nil(record_of("take", '{"city":null}'))
+    assert.is_nil(record_of("take", '{"city":"a","near":null}'))
+    assert.is_nil(record_of("take", '{"city":"a","place":{"x":1}}'))
+    assert.is_nil(record_of("take", '{"city":"a","most":10}'))
+    assert.is_nil(record_of("take", '{"city":"a","more":null}'))
+  end)
+
+  it("comes to the same as the long way, or to nothing", function()
+    local values <const> = {
+      city = { '"a"', "null", '"a"' }, days = { "1", "null", "2.0" }, unit = { '"f"', "null", '"x"' }, most = { "1", "null", "99" },
+      loud = { "true", "null", "1" }, near = { '"n"', "null" }, tags = { "[]", "null", '["a"]', "[null]" },
+      place = { '{"x":1,"y":2}', "null", '{"x":1}', '{"x":1,"y":null}' }, more = { "1", "null" },
+      must = { '"a"', '"b"', "null" }, any = { "1", "null", "[]" }, float = { "1.5", "null", "2" }, wrong = { '"a"', "null" },
+      list = { "[]", "null" }, text = { '"a"', "1", "null" }, bytes = { '"b"', '"b"' }, null = { "null" }, word = { '"a"', "null" },
+    }
+    local names <const> = { take = { "city", "days", "unit", "most", "loud", "near", "tags", "place", "more" },
+      odd = { "must", "any", "float", "wrong", "list", "text", "bytes", "null", "word" } }
+    local state, seen = 7, { take = 0, odd = 0 }
+    local function roll(n)
+      state = (state * 1664525 + 1013904223) % 4294967296
+      return state * n // 4294967296 + 1
+    end
+    for i = 1, 600 do
+      local name, members = i % 2 == 0 and "take" or "odd", {}
+      for at, member in ipairs(names[name]) do
+        local list = values[member]
+        if roll(10) <= (at == 1 and 9 or name == "odd" and 8 or 4) then
+          members[#members + 1] = ('"%s":%s'):format(member, list[roll(4) < 4 and 1 or roll(#list)])
+        end
+      end
+      local text = "{" .. table.concat(members, ",") .. "}"
+      local short, long = record_of(name, text), record_of(name, text, true)
+      if short then
+        seen[name] = seen[name] + 1
+        assert.equal(assert(long, text).arguments, short.arguments, text)
+        assert.is_true(core.same(core.json_decode(long.arguments, { nulls = false }), short.decoded), text)
+      end
+    end
+    assert.is_true(seen.take > 30 and seen.odd > 10, seen.take .. " " .. seen.odd)
+  end)
+end)
+
 describe("a tool whose calls were read in one step", function()
   --- Has a model call `take` with these arguments in three rounds: what the tool got, and how the run was told.
   local function converse(more)

@@ -77,7 +77,7 @@ local function build(given, settings)
     formats = settings.formats, absent_nulls = absent_nulls, documents = settings.documents,
   } }, Schema)
   if not form.is_ordered(json) or not shape.is_plain(json) then node_of(self) end   -- only what is a schema has a shape
-  self.shape = shape.of(json)
+  self.shape = shape.of(json, absent_nulls)
   if not self.shape then node_of(self) end
   return self
 end

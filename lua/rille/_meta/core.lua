@@ -342,8 +342,9 @@ function core.fits(value, shape) end
 --- their tools; nil otherwise, and nothing is changed.
 ---@param tool_calls any
 ---@param tools table<string, rille.Tool>    by name; `_shape` is looked at
+---@param completes? boolean      put in defaults, take out nulls that stand for absent members, as far as the shapes say it
 ---@return rille.CallRecord[]?
-function core.read_calls(tool_calls, tools) end
+function core.read_calls(tool_calls, tools, completes) end
 
 --- A copy of data, for core.same: tables copied, with their marks of json.array and json.object, the rest as it is. nil
 --- for what holds a table with another metatable, whose state may be elsewhere, or is nested more than 128 deep.

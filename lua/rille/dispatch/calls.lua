@@ -211,7 +211,7 @@ end
 ---@param tools rille.Toolset
 ---@return rille.CallRecord[]
 function calls.read(message, tools)
-  local ready = message.function_call == nil and core.read_calls(message.tool_calls, tools.by_name)
+  local ready = message.function_call == nil and core.read_calls(message.tool_calls, tools.by_name, true)
   if ready then return ready end
   local records, taken = {}, {}
   message.tool_calls = entries_of(message, tools)

@@ -1,7 +1,8 @@
 --- rille.schema.shape -- beside the walk: the part of a schema that C can walk (core.fits), for ordinary arguments.
 ---
 --- An object of typed properties, nested as it likes, with lists of words and bounds of numbers. C only says yes, and only
---- for what needs nothing filled in; whatever else there is to say about a value is said by the compiled schema.
+--- for what needs nothing filled in, but for members of the object itself; whatever else there is to say about a value is
+--- said by the compiled schema.
 --- Invariant: what fits the shape fits the schema, and comes back from its validation as it is.
 
 local form = require "rille.schema.form"
@@ -13,7 +14,9 @@ local shape = {}
 local BITS <const> = { string = 1, integer = 2, number = 2 | 4, boolean = 8, object = 16, array = 32 }
 local ANY <const> = 63
 local DEEPEST <const> = 32
-local IS_NEEDED <const> = 9   -- slot
+local IS_NEEDED <const>, FILLS <const> = 9, 10   -- slots
+--- Types of defaults that C puts in.
+local SCALAR <const> = { string = true, number = true, boolean = true }
 
 --- Keywords that are looked at here, and those that say nothing about a value.
 local KNOWN <const> = {
@@ -83,7 +86,7 @@ end
 
 
 --- Its slots by number, as C reads them: types, members, needed, is_closed, items, words, least, most, and (in the
---- shape of a member) whether it has to be there.
+--- shape of a member) whether it has to be there; in that of the whole, what stands for absent members.
 function build(schema, depth)
   if type(schema) ~= "table" or depth > DEEPEST or not is_known(schema) then return nil end
   if type(schema.additionalProperties) == "table" then return nil end
@@ -96,11 +99,40 @@ function build(schema, depth)
 end
 
 
+--- Does a member say that null is none of its values?
+local function refuses_null(member)
+  local names = member.type
+  if type(names) == "string" then return names ~= "null" end
+  for _, name in ipairs(names or {}) do
+    if name == "null" then return false end
+  end
+  return names ~= nil
+end
+
+
+--- What stands for absent members of the object itself, where that is simple: { name, does null mean absent?, default }.
+local function fills_of(schema, absent_nulls)
+  local fills, required = {}, {}
+  for _, name in ipairs(schema.required or {}) do required[name] = true end
+  for name, member in next, schema.properties or {} do
+    local default, lenient = member.default, absent_nulls and refuses_null(member)
+    local is_simple = default == nil or SCALAR[type(default)]
+    if not required[name] and is_simple and (lenient or default ~= nil) then
+      fills[#fills + 1] = { name, lenient or false, default }
+    end
+  end
+  return next(fills) and fills or nil
+end
+
+
 --- The shape of a schema that was compiled before; nil when it has none.
 ---@param schema table|boolean    compiled.json
----@return table? shape    for core.fits
-function shape.of(schema)
-  return not value.is_array(schema) and build(schema, 0) or nil
+---@param absent_nulls? boolean   does null stand for an absent member?
+---@return table? shape    for core.fits and core.read_calls
+function shape.of(schema, absent_nulls)
+  local made = not value.is_array(schema) and build(schema, 0) or nil
+  if made then made[FILLS] = fills_of(schema, absent_nulls) end
+  return made
 end
 
 
