@@ -159,6 +159,10 @@ describe("core.read_calls that completes", function()
     assert.is_nil(record_of("take", '{"city":"a","place":{"x":1}}'))
     assert.is_nil(record_of("take", '{"city":"a","most":10}'))
     assert.is_nil(record_of("take", '{"city":"a","more":null}'))
+    local given = '{"bytes":"b","float":1.5,"list":[],"must":"a","wrong":"w"%s}'
+    assert.equal('{"any":"a","bytes":"b","float":1.5,"list":[],"must":"a","word":"a","wrong":"w"}',
+      record_of("odd", given:format "").arguments)
+    assert.is_nil(record_of("odd", given:format ',"any":null'))   -- a value of its own
   end)
 
   it("comes to the same as the long way, or to nothing", function()

@@ -4,7 +4,8 @@
 --- wire form of each message, kept with the message under `rewrite.key(profile)` and made once.
 --- Wire forms and Transcript:set_wire: the form of a neutral message is the JSON text of its wire
 --- messages joined by commas; "" when it has none of its own (it was merged into the next one); nil
---- when the neutral bytes serve. Plain messages are not even looked at where they always do.
+--- when the neutral bytes serve. Plain messages are not even looked at where they always do,
+--- and ordinary answers get their forms from core.chat, by rules that stand here (rules_of).
 --- Source: wire contract §1.3–1.7, §4e; the echo fixtures.
 
 local ids = require "rille.rewrite.ids"
