@@ -1,9 +1,10 @@
 /* floor.c -- beside the walk: what libcurl and libuv can do at best, without Lua and without JSON.
  *
  * The same conversations as bench/agent.lua has, with bodies that stand already; of an answer only
- * "call_<round>_…" and the text of the deltas are looked for. Tuned as well as we know: several
- * multi handles on one loop, one poll handle per connection that stays armed between transfers,
- * easy handles reused. Usage: floor url=http://127.0.0.1:PORT/r2c0 runs=300 at_once=64 result=100
+ * "call_<round>_…" and the text of the deltas are looked for. Tuned as it was when the goals were
+ * set: several multi handles on one loop, one poll handle per connection that stays armed between
+ * transfers, easy handles reused. (An address taken apart once would save it an eighth:
+ * docs/numbers.md.) Usage: floor url=http://127.0.0.1:PORT/r2c0 runs=300 at_once=64 result=100
  * warm=64 [wait=MS] [sample=1]
  */
 #include <curl/curl.h>
