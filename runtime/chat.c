@@ -197,7 +197,6 @@ int rl_chat_start(struct rl_chat *chat, struct rl_http_pool *pool,
 {
     struct rl_http_request http = request->http;
     plan_message(chat, request);
-    http.room = RL_HTTP_LITTLE;
     if (http.limits.idle_ms >= 0)
         http.limits.quiet_ms =
             http.limits.idle_ms > RL_CHAT_QUIET_MS ? http.limits.idle_ms : RL_CHAT_QUIET_MS;

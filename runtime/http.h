@@ -39,13 +39,6 @@ struct rl_http_body {
      * meanwhile */
 };
 
-/* How much one read of the response takes: a transfer holds as much while it waits. */
-enum rl_http_room {
-    RL_HTTP_USUAL, /* 16 KB */
-    RL_HTTP_LITTLE /* 1 KB: for thousands of transfers whose pieces come one by one; a burst of them
-                    * takes half as long again */
-};
-
 /* What to send. Everything but the body is copied before rl_http_start returns. */
 struct rl_http_request {
     const char *url;
@@ -59,7 +52,6 @@ struct rl_http_request {
     const char *no_proxy;
     const char *ca_file;    /* NULL: the system's */
     const char *user_agent; /* unless <headers> name one; NULL: none */
-    enum rl_http_room room; /* of the receive buffer */
     bool http1;             /* HTTP/1.1 even where HTTP/2 is offered: for readers that pause */
     struct rl_http_limits limits;
     int64_t max_bytes; /* of the decoded body; negative: 64 MiB */

@@ -6,7 +6,6 @@
 #include <strings.h>
 
 static const long CONNECT_DAY_MS = 86400000; /* libcurl's own limit, out of the way of ours */
-static const long BUFFERS[] = {[RL_HTTP_USUAL] = 16384, [RL_HTTP_LITTLE] = 1024}; /* bytes */
 
 
 void rl_http_set_house_rules(CURL *easy)
@@ -182,7 +181,6 @@ CURLcode rl_http_set_request(CURL *easy, const struct rl_http_request *request,
     set_version(easy, request);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, &template->list[0]);
     curl_easy_setopt(easy, CURLOPT_CURLU, template->parts);
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFERS[request->room]);
     if (set_certificates(easy, request) != 0 ||
         curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy != NULL ? request->proxy : "") != 0 ||
         curl_easy_setopt(easy, CURLOPT_NOPROXY,
