@@ -284,8 +284,7 @@ static void free_dead(struct rl_engine *engine)
     while (engine->dead != NULL) {
         struct rl_task *task = engine->dead;
         engine->dead = task->next_dead;
-        if (!task->timer_open) /* else a host's loop still holds it */
-            free(task);
+        free(task);
     }
 }
 

@@ -27,9 +27,8 @@ struct rl_task {
     lua_KContext ctx;
     enum rl_wake wake;
     uint64_t wait_end; /* uv_now at which the wait times out; UINT64_MAX: never */
-    uv_timer_t timer;
-    bool timer_open;
-    bool turning; /* RUNNING, and waits by turning the loop */
+    uv_timer_t *timer; /* from the first wait that has an end, or a deadline: few tasks have one */
+    bool turning;      /* RUNNING, and waits by turning the loop */
     bool bare; /* READY after a coroutine.yield of the script's own: nothing can be raised there */
 
     bool cancelled;       /* rl_task_cancel was called */
@@ -37,7 +36,6 @@ struct rl_task {
     bool forced;          /* its coroutine is being closed: it may not wait any more */
     uint64_t deadline_ns; /* uv_hrtime at which it must have given control back; 0: never */
     uint64_t grace_end;   /* uv_now at which a cancelled task is closed by force */
-    bool collected;       /* the userdata is gone; free when the timer is closed */
     bool observed;        /* somebody has asked for its results */
     bool begun;           /* it has been resumed */
     bool returned;        /* its function has come to its end */
@@ -84,8 +82,12 @@ struct rl_engine {
 /* wait.c: takes a parked task off its operation. */
 void rl_task_unpark(struct rl_task *task);
 
-/* wait.c: moves the timer of a waiting task to its wait's end or its deadline, what comes first. */
-void rl_task_arm(struct rl_task *task);
+/* wait.c: moves the timer of a waiting task to its wait's end or its deadline, what comes first.
+ * Raises when it has none yet, and there is no memory for it. */
+void rl_task_arm(lua_State *L, struct rl_task *task);
+
+/* wait.c: lets go of the timer, if there is one. */
+void rl_task_close_timer(struct rl_task *task);
 
 /* wait.c: ends the wait of a parked task for <reason>. */
 void rl_task_wake(struct rl_task *task, enum rl_wake reason);

@@ -184,7 +184,7 @@ bool rl_task_set_deadline(lua_State *L, struct rl_task *task, uint64_t deadline_
     task->deadline_ns = deadline_ns;
     rl_task_inherit_deadline(L, task);
     if (task->state == RL_TASK_WAITING || task->turning)
-        rl_task_arm(task);
+        rl_task_arm(L, task);
     open_interrupt(L, engine);
     if (task == engine->running)
         rl_task_watch(engine, L);
@@ -214,5 +214,6 @@ void rl_task_abandon(struct rl_task *task)
     if (task->state == RL_TASK_READY)
         rl_engine_unqueue(task);
     task->state = RL_TASK_CANCELLED;
+    rl_task_close_timer(task);
     rl_task_close_thread(task);
 }

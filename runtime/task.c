@@ -3,7 +3,6 @@
  * A task is a C struct in a Lua userdata's keeping:
  *     registry[engine.known][task.slot] = userdata      while the task has not ended
  *     uservalues of the userdata = thread, reason, traceback, what to raise at the deadline
- * The struct outlives the userdata until libuv has closed its timer.
  */
 #include "engine.h"
 #include "interrupt.h"
@@ -40,23 +39,6 @@ static void leave_parent(struct rl_task *task)
 }
 
 
-static void on_task_timer_closed(uv_handle_t *timer)
-{
-    struct rl_task *task = timer->data;
-    task->timer_open = false;
-    task->engine->open_handles--;
-    if (task->collected)
-        free(task);
-}
-
-
-static void close_timer(struct rl_task *task)
-{
-    if (task->timer_open && !uv_is_closing((uv_handle_t *)&task->timer))
-        uv_close((uv_handle_t *)&task->timer, on_task_timer_closed);
-}
-
-
 /* Everything that follows a task's last instruction; the Lua side is buried already. */
 static void end_task(struct rl_task *task, enum rl_task_state state)
 {
@@ -68,7 +50,7 @@ static void end_task(struct rl_task *task, enum rl_task_state state)
         join_parent(child, task->parent);
     }
     leave_parent(task);
-    close_timer(task);
+    rl_task_close_timer(task);
     rl_op_complete(&task->end);
 }
 
@@ -466,15 +448,12 @@ static void release(struct rl_task *task)
     struct rl_engine *engine = task->engine;
     if (task->state < RL_TASK_DONE)
         rl_task_abandon(task);
-    close_timer(task);
     if (engine->closing && !engine->closed) {
         task->next_dead = engine->dead;
         engine->dead = task;
         return;
     }
-    task->collected = true;
-    if (!task->timer_open)
-        free(task);
+    free(task);
 }
 
 

@@ -42,12 +42,18 @@ void rl_task_unpark(struct rl_task *task)
 }
 
 
+static void stop_timer(struct rl_task *task)
+{
+    if (task->timer != NULL)
+        uv_timer_stop(task->timer);
+}
+
+
 /* The only way out of WAITING, whatever the cause. */
 void rl_task_wake(struct rl_task *task, enum rl_wake reason)
 {
     rl_task_unpark(task);
-    if (task->timer_open)
-        uv_timer_stop(&task->timer);
+    stop_timer(task);
     task->wake = reason;
     rl_engine_queue(task);
 }
@@ -74,13 +80,13 @@ static uint64_t end_of_wait(struct rl_engine *engine, int64_t timeout_ms)
 
 
 /* A task that cleans up after it was cancelled waits within what is left of its grace. */
-static void set_wait_end(struct rl_task *task, int64_t timeout_ms)
+static void set_wait_end(lua_State *L, struct rl_task *task, int64_t timeout_ms)
 {
     task->wait_end = end_of_wait(task->engine, timeout_ms);
     if (task->cancelled && task->wait_end > task->grace_end)
         task->wait_end = task->grace_end;
     if (task->wait_end != UINT64_MAX || task->deadline_ns != 0)
-        rl_task_arm(task);
+        rl_task_arm(L, task);
 }
 
 
@@ -90,27 +96,67 @@ bool rl_task_is_late(const struct rl_task *task)
 }
 
 
-static void on_task_timer(uv_timer_t *timer);
-
-
-/* Starts, moves or stops the timer of a waiting task. */
-void rl_task_arm(struct rl_task *task)
+static uv_timer_t *open_timer(lua_State *L, struct rl_task *task)
 {
-    struct rl_engine *engine = task->engine;
+    uv_timer_t *timer = malloc(sizeof(*timer));
+    if (timer == NULL)
+        luaL_error(L, "not enough memory");
+    uv_timer_init(task->engine->loop, timer);
+    timer->data = task;
+    task->engine->open_handles++;
+    return timer;
+}
+
+
+static void on_timer_closed(uv_handle_t *timer)
+{
+    struct rl_engine *engine = timer->data;
+    engine->open_handles--;
+    free(timer);
+}
+
+
+void rl_task_close_timer(struct rl_task *task)
+{
+    if (task->timer == NULL)
+        return;
+    task->timer->data = task->engine; /* the task may be gone before libuv has closed it */
+    uv_close((uv_handle_t *)task->timer, on_timer_closed);
+    task->timer = NULL;
+}
+
+
+/* When its wait ends or its deadline comes; UINT64_MAX: never. */
+static uint64_t next_end(const struct rl_task *task)
+{
     uint64_t at = task->wait_end;
     if (task->deadline_ns != 0 && !task->cancelled && task->deadline_ns / 1000000u + 1 < at)
         at = task->deadline_ns / 1000000u + 1;
-    if (at != UINT64_MAX && !task->timer_open) {
-        uv_timer_init(engine->loop, &task->timer);
-        task->timer.data = task;
-        task->timer_open = true;
-        engine->open_handles++;
-    }
-    uint64_t now = uv_now(engine->loop);
+    return at;
+}
+
+
+static void on_task_timer(uv_timer_t *timer);
+
+
+/* Starts, moves or stops the timer that a waiting task has. */
+static void move_timer(struct rl_task *task)
+{
+    uint64_t at = next_end(task);
+    uint64_t now = uv_now(task->engine->loop);
     if (at != UINT64_MAX)
-        uv_timer_start(&task->timer, on_task_timer, at > now ? at - now : 0, 0);
-    else if (task->timer_open)
-        uv_timer_stop(&task->timer);
+        uv_timer_start(task->timer, on_task_timer, at > now ? at - now : 0, 0);
+    else
+        uv_timer_stop(task->timer);
+}
+
+
+void rl_task_arm(lua_State *L, struct rl_task *task)
+{
+    if (task->timer == NULL && next_end(task) != UINT64_MAX)
+        task->timer = open_timer(L, task);
+    if (task->timer != NULL)
+        move_timer(task);
 }
 
 
@@ -118,7 +164,7 @@ static void on_task_timer(uv_timer_t *timer)
 {
     struct rl_task *task = timer->data;
     if (uv_now(task->engine->loop) < task->wait_end && !rl_task_is_late(task))
-        rl_task_arm(task); /* the deadline it was set for was moved */
+        move_timer(task); /* the deadline it was set for was moved */
     else if (task->state == RL_TASK_WAITING)
         rl_task_wake(task, RL_WAKE_TIMEOUT);
     else
@@ -154,7 +200,7 @@ static int k_parked(lua_State *L, int status, lua_KContext ctx)
 
 static int park_task(lua_State *L, struct rl_task *task, struct rl_op *op, int64_t timeout_ms)
 {
-    set_wait_end(task, timeout_ms);
+    set_wait_end(L, task, timeout_ms);
     if (op != NULL)
         link_waiter(task, op);
     task->state = RL_TASK_WAITING;
@@ -234,18 +280,17 @@ static enum rl_wake turn_until_over(lua_State *L, const struct turning *wait)
 }
 
 
-static void begin_turning(struct rl_task *task, int64_t timeout_ms)
+static void begin_turning(lua_State *L, struct rl_task *task, int64_t timeout_ms)
 {
+    set_wait_end(L, task, timeout_ms);
     task->turning = true;
-    set_wait_end(task, timeout_ms);
 }
 
 
 static void end_turning(struct rl_task *task)
 {
     task->turning = false;
-    if (task->timer_open)
-        uv_timer_stop(&task->timer);
+    stop_timer(task);
 }
 
 
@@ -260,7 +305,7 @@ static enum rl_wake wait_turning(lua_State *L, struct rl_engine *engine, struct 
     if (wait.task == NULL && timeout_ms >= 0)
         alarm = set_alarm(L, engine, timeout_ms);
     if (wait.task != NULL)
-        begin_turning(wait.task, timeout_ms);
+        begin_turning(L, wait.task, timeout_ms);
     if (op != NULL)
         op->turner = engine;
     enum rl_wake reason = turn_until_over(L, &wait);
