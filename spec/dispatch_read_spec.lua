@@ -16,7 +16,7 @@ local weather = agents.tool("get_weather", function() end, {
 local now = agents.tool("now", function() end)
 local sql = rille.tool { name = "sql", type = "custom", run = function() end }
 local tools = toolset.new({ weather, now, sql }, "spec", 1)
-local run = { tools = tools, ask = {} }
+local run = { ask = { tools = tools } }
 
 local function entry(name, arguments, id)
   return { id = id or "call_1", type = "function", ["function"] = { name = name, arguments = arguments } }
@@ -143,7 +143,7 @@ describe("core.read_calls that completes", function()
     local records = is_long and calls.read(message, both) or core.read_calls(message.tool_calls, both.by_name, true)
     one._shape = made
     if not records then return nil end
-    lookup.find({ tools = both, ask = {} }, records[1])
+    lookup.find({ ask = { tools = both } }, records[1])
     return not records[1].problem and records[1] or nil, records[1].problem, message
   end
 

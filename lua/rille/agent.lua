@@ -187,10 +187,9 @@ local function start(self, prompt, given, level, inner, turns)
   local said = prompts.read(prompt, level + 1)
   if #said == 0 and #transcript == 0 then error("agent:run: a prompt or a transcript expected", level + 1) end
   local own_tools = given.tools and toolset.new(given.tools, "agent:run", level + 1)
-  return (runs.start({   -- what is asked for at every turn is false, not absent; 17 members have room for 15 more
-    agent = self, loop = turns or take_turns, given = prompt, prompt = said, transcript = transcript, options = given,
-    own_tools = own_tools or false, parent = inner and inner.parent, begun = false, ask = false, models = false,
-    handed_over = false, stopping = false, ended = false, task = nil, limits = nil, bus = nil,
+  return (runs.start(turns or take_turns, {   -- 9 members have room for the 16 that an ordinary run comes to have
+    agent = self, given = self.guard and prompt, prompt = said, transcript = transcript, options = given, own_tools = own_tools,
+    parent = inner and inner.parent, task = nil, usage = nil,
   }, inner and inner.limits))
 end
 

@@ -189,7 +189,7 @@ end
 ---@param message table              an assistant message
 ---@return table[] results           tool messages, one per call, in call order
 function dispatch.calls(run, message)
-  local records = calls.read(message, run.tools)
+  local records = calls.read(message, run.ask.tools)
   run.records = records
   for i = 1, #records do lookup.find(run, records[i]) end
   if records[2] then
@@ -208,7 +208,7 @@ end
 ---@param reason string       for the model
 ---@return table[] results
 function dispatch.refuse(run, message, reason)
-  return collect(run, calls.read(message, run.tools), reason)
+  return collect(run, calls.read(message, run.ask.tools), reason)
 end
 
 

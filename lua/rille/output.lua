@@ -144,7 +144,7 @@ local function repair(run, problem)
   if run.repairs > REPAIRS then
     return nil, failure.new("schema", "the answer does not fit the schema: " .. problem)
   end
-  local how = run.tools:find(TOOL_NAME) and ("Call %s with the corrected answer."):format(TOOL_NAME)
+  local how = run.ask.tools:find(TOOL_NAME) and ("Call %s with the corrected answer."):format(TOOL_NAME)
     or "Answer again, with the corrected JSON and nothing else."
   return nil, nil, ("Your answer cannot be used: %s\n%s"):format(problem, how)
 end

@@ -37,8 +37,10 @@ Run.__index = Run
 
 local NOTHING <const> = {}
 
---- How a run begins: what it has not yet met, it finds here.
+--- How a run begins: what it has not yet met, it finds here, and most never meet it.
 Run.cuts, Run.repairs, Run.silences, Run.steering = 0, 0, 0, NOTHING
+Run.ask, Run.ended, Run.handed_over, Run.models, Run.own_tools, Run.parent, Run.stopping =
+  false, false, false, false, false, false, false
 
 local run = {}
 
@@ -91,11 +93,10 @@ local closing_metatable <const> = {
 }
 
 
---- The run's task.
-local function main(self)
+--- The run's task. <loop> takes its turns.
+local function main(self, loop)
   local _ <close> = setmetatable({ run = self }, closing_metatable)
-  self.begun = true
-  local ok, reply, trouble = xpcall(self.loop, failure.traced, self)
+  local ok, reply, trouble = xpcall(loop, failure.traced, self)
   if not ok then reply, trouble = nil, reply end
   if self.stopping then reply, trouble = nil, self.stopping end
   self:_finish(reply, trouble and clock.why(self, trouble))
@@ -137,7 +138,7 @@ function Run:cancel(reason)
     reason = failure.new("cancelled", reason and tostring(reason) or "the run was cancelled")
   end
   self:abort(reason)
-  if not self.begun then self:_finish(nil, self.stopping) end
+  if not self.task:has_begun() then self:_finish(nil, self.stopping) end
 end
 
 
@@ -200,7 +201,7 @@ end
 ---@return rille.EventReader
 function Run:_reader(on_leave)
   return self.bus:reader(on_leave, function()
-    if self.begun then return nil end
+    if self.task:has_begun() then return nil end
     self:_check_alive()
     return 1
   end)
@@ -256,7 +257,9 @@ end
 ---@async
 ---@param successor rille.Agent
 function Run:hand_over(successor)
-  local from = self.agent.name
+  local from, openings = self.agent.name, self.openings or {}
+  openings[self.agent] = self.opening   -- it may speak again
+  self.openings, self.opening = openings, openings[successor]
   self.agent, self.handed_over, self.models = successor, true, false
   self.bus:rename(successor.name)
   self.bus:emit("handoff", { from = from, to = successor.name })
@@ -266,14 +269,15 @@ end
 -- ---------------------------------------------------------------- starting
 
 --- Starts a run. Inside a call of another run, however it came there, it is nested in that one.
----@param given table     becomes the run: agent, loop (its turns), given (the prompt as it came), prompt (as messages), options,
+---@param loop fun(run: rille.Run): rille.Reply?, rille.Failure?    its turns
+---@param given table     becomes the run: agent, given (the prompt as it came, if a guard asks), prompt (as messages), options,
 ---                       own_tools, transcript, parent (the run around, when that is known)
 ---@param own_limits? rille.LimitOptions    of a call as tool
 ---@return rille.Run
-function run.start(given, own_limits)
+function run.start(loop, given, own_limits)
   local self, agent, options = setmetatable(given, Run), given.agent, given.options
   self.usage, self.turns, self.value = usage.new(), { nil, nil, nil, nil }, options.value   -- room for as many as are usual
-  local task = core.spawn(main, self)
+  local task = core.spawn(main, self, loop)
   self.task = task
   local around = task:errand()   -- the context of a call: runs are nested in that of the call they came from
   local parent = self.parent or around and around._run

@@ -36,7 +36,8 @@ end
 
 local function after_calls(run, turn)
   if turn.cut then return after_cut(run, turn) end
-  run.cuts, run.silences = 0, 0
+  if run.cuts > 0 then run.cuts = 0 end   -- an ordinary run has neither of its own
+  if run.silences > 0 then run.silences = 0 end
   if run.answer then return true end
   local broken = run.agent.output_spec and output.check_calls(run, run.records)
   if broken then return nil, broken end
@@ -71,7 +72,7 @@ end
 
 
 local function after_message(run, turn)
-  run.cuts = 0
+  if run.cuts > 0 then run.cuts = 0 end
   if #run.steering > 0 then return false end
   if messages.is_empty(turn.message) then
     if turn.finish_reason == "content_filter" then
@@ -82,7 +83,7 @@ local function after_message(run, turn)
     end
     return after_silence(run)
   end
-  run.silences = 0
+  if run.silences > 0 then run.silences = 0 end
   if run.agent.output_spec then return after_output(run, turn.message) end
   return true
 end

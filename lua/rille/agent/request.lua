@@ -29,7 +29,8 @@ local request = {}
 --- The instructions as they open a request; false: nothing does. A text is kept by the agent whose it is. A function is
 --- asked once a run, so that every request of the run begins with the same bytes.
 ---@async
-local function new_opening(run, agent)
+local function new_opening(run)
+  local agent = run.agent
   local text = agent.instructions
   local is_text = type(text) == "string"
   if text ~= nil and not is_text then
@@ -43,20 +44,6 @@ local function new_opening(run, agent)
 end
 
 
---- Finds the opening of the agent that speaks now. After a hand-off the one before may speak again.
----@async
-local function open(run)
-  local agent, earlier = run.agent, run.openings
-  if run.opened_for then
-    earlier = earlier or {}
-    earlier[run.opened_for], run.openings = run.opening, earlier
-  end
-  local opening = earlier and earlier[agent]
-  if opening == nil then opening = new_opening(run, agent) end
-  run.opening, run.opened_for = opening, agent
-end
-
-
 --- Decides what the next request asks, and takes it from the limits.
 ---@async
 ---@param run rille.Run
@@ -66,8 +53,8 @@ function request.prepare(run)
   local asked = ask.of(run)
   local refused = run.limits:take_turn(asked.reserve)
   if refused then return nil, refused end
-  run.ask, run.tools = asked, asked.tools
-  if run.opened_for ~= run.agent then open(run) end
+  run.ask = asked
+  if run.opening == nil then run.opening = new_opening(run) end
   return { number = #run.turns + 1, message = nil, results = nil, usage = nil, seconds = nil }   -- with room for three more
 end
 

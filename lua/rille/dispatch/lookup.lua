@@ -30,8 +30,8 @@ end
 
 --- Why this call cannot be run, or nil; then tool and arguments are in the record.
 local function problem_of(run, record)
-  local tool = record.tool or run.tools:find(record.name)
-  if not tool then return run.tools:unknown(record.name) end
+  local tool = record.tool or run.ask.tools:find(record.name)
+  if not tool then return run.ask.tools:unknown(record.name) end
   local forced = run.ask.forced_name
   if forced and forced ~= record.name then
     return ("'%s' was asked for, not '%s'"):format(forced, record.name)
