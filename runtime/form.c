@@ -72,11 +72,11 @@ static int compare(struct rl_span a, struct rl_span b)
 }
 
 
-/* Names hold no blanks, or are in no list. */
+/* Names in a list are not empty, though the list may be, and hold no blanks. */
 static bool has_name(struct rl_span list, struct rl_span name)
 {
     const char *end = list.at + list.len;
-    if (list.at == NULL || memchr(name.at, ' ', name.len) != NULL)
+    if (list.at == NULL || name.len == 0 || memchr(name.at, ' ', name.len) != NULL)
         return false;
     for (const char *at = list.at + 1; at < end;) {
         const char *blank = memchr(at, ' ', (size_t)(end - at));
@@ -153,18 +153,24 @@ static bool is_settled_list(const char **at)
 }
 
 
-/* Names that a table orders itself would be sorted. */
+/* Names that a table orders itself would be sorted, and stand there once. */
 static bool is_settled_object(const char **at)
 {
-    struct rl_span before = {"", 0};
-    struct member member;
-    for (const char *end = *at; next_member(&end, &member); *at = end, before = member.name) {
-        const char *value = member.value.at;
-        bool is_odd = memchr(member.name.at, '\\', member.name.len) != NULL;
-        if (is_odd || compare(before, member.name) > 0 || !is_settled(&value))
-            return false;
+    struct rl_span before = {NULL, 0};
+    if ((*at)[1] == '}') {
+        *at += 2;
+        return true;
     }
-    *at += **at == '{' ? 2 : 1;
+    do {
+        const char *start = *at + 2, *colon = skip_string(*at + 1);
+        struct rl_span name = {start, (size_t)(colon - start) - 1};
+        bool is_odd = memchr(name.at, '\\', name.len) != NULL;
+        *at = colon + 1;
+        if (is_odd || (before.at != NULL && compare(before, name) >= 0) || !is_settled(at))
+            return false;
+        before = name;
+    } while (**at == ',');
+    ++*at;
     return true;
 }
 

@@ -154,6 +154,13 @@ bool rl_json_is_complete(const char *text, size_t len)
 }
 
 
+bool rl_json_is_readable(const char *text, size_t len)
+{
+    struct rl_guard guard;
+    return rl_guard_whole(&guard, text, len, &rl_json_default_limits, NULL) != NULL;
+}
+
+
 bool rl_json_is_cut(const char *text, size_t len)
 {
     static const char *const words[] = {"true", "false", "null"};

@@ -46,6 +46,9 @@ cJSON *rl_json_parse(const char *text, size_t len, const struct rl_json_limits *
 /* Is <text> one complete JSON value? The guard pass alone, no tree. */
 bool rl_json_is_complete(const char *text, size_t len);
 
+/* Is it one that rl_json_parse takes, too, with its own limits? */
+bool rl_json_is_readable(const char *text, size_t len);
+
 /* Is <text> the beginning of a JSON value whose end is missing? */
 bool rl_json_is_cut(const char *text, size_t len);
 

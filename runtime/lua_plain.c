@@ -99,7 +99,7 @@ static bool is_object(const struct member *member)
     if (member->type != LUA_TSTRING)
         return false;
     struct rl_span span = rl_span_trim(member->text, member->len);
-    return span.len > 0 && span.at[0] == '{' && rl_json_is_complete(member->text, member->len);
+    return span.len > 0 && span.at[0] == '{' && rl_json_is_readable(member->text, member->len);
 }
 
 

@@ -87,6 +87,7 @@ describe("core.chat with rules", function()
       assert.same({ role = "assistant", content = "hello" }, made, name)
     end
     assert.same({ role = "assistant", content = "" }, sent(answer { content = "", reasoning = "r" }, "vllm"))
+    for _, name in ipairs { "openai", "deepseek", "openrouter" } do assert.is_nil(sent(answer { [""] = "x" }, name)[""], name) end
   end))
 
   it("sends it back to those that do", async(function()
@@ -109,6 +110,7 @@ describe("core.chat with rules", function()
     local others <const> = {
       { { text = json.null } }, { 1, json.null }, json.array { json.null }, { a = { json.null, b = nil } }, -0.0, { -0.0 },
       json.object { { "b", 1 }, { "a", 2 } }, { json.object { { "type", "t" }, { "a", {} } } }, { ['a"'] = 1 },
+      { ["\xfe"] = 1, ["\xff"] = 2 },   -- one name in JSON
     }
     for i, details in ipairs(others) do
       assert.is_nil(sent(answer { reasoning_details = details }, "openrouter"), i)
@@ -139,6 +141,19 @@ describe("core.chat with rules", function()
     assert.same(json.decode(json.encode { call(), call { ["function"] = { name = "f", arguments = "{}" } } }), made.tool_calls)
     assert.is_nil(sent(asks { tool_calls = calls }, "litellm"))
     assert.is_table(sent(asks { thinking = "t" }, "litellm"))
+  end))
+
+  it("sends no arguments that are nested deeper than anybody would read", async(function()
+    for depth, is_read in pairs { [128] = true, [129] = false } do
+      local text = ('{"a":'):rep(depth) .. "1" .. ("}"):rep(depth)
+      local calls = json.array { call { ["function"] = { name = "f", arguments = text } } }
+      local t, profile = transcript.new { PROMPT, asks { tool_calls = calls } }, profile_of("vllm", "m")
+      assert.equal(is_read, is_filled(t, profile))
+      local key = assert(rewrite.transcript(t, profile))
+      assert.equal(expected(t, profile), t:wire(key))
+      assert.equal(is_read and text or "{}", json.decode(t:wire(key))[2].tool_calls[1]["function"].arguments)
+      assert.equal(is_read, sent(asks { tool_calls = calls, reasoning = "r" }, "vllm") ~= nil)
+    end
   end))
 
   it("leaves to rille.rewrite what is no ordinary answer", async(function()
@@ -197,7 +212,7 @@ describe("forms of ordinary answers", function()
     { "reasoning_details", { { type = "reasoning.text", text = THOUGHT, index = 0 } } }, { "refusal", json.null },
     { "refusal", "no" }, { "extra_content", { google = { s = "x" } } }, { "thinking_blocks", { { a = json.null } } },
     { "reasoning_text", "\0\xff" }, { "reasoning_opaque", "" }, { "audio", json.null }, { "index", 0 }, { "a\0\"\\b", "c" },
-    { "content", "" }, { "prefix", true }, { "zeta", false }, { "tool", 1.5 },
+    { "content", "" }, { "prefix", true }, { "", "x" }, { "zeta", false }, { "tool", 1.5 },
   }
 
   local call_extras <const> = { { "index", 0 }, { "extra_content", { a = 1 } }, { "provider_specific_fields", "x" }, { "type", nil } }
