@@ -179,7 +179,11 @@ function Queue:take(seconds)
   end
   local value = self[self._first]
   self[self._first] = nil
-  self._first = self._first + 1
+  if self._first == self._last then   -- begins anew in the same place: the table need not be built again
+    self._first, self._last = 1, 0
+  else
+    self._first = self._first + 1
+  end
   return value
 end
 

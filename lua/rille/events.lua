@@ -35,10 +35,22 @@ local Reader = {}
 Reader.__index = Reader
 
 
+local NONE <const> = {}   -- of most readers and buses: neither questions, nor handlers, nor readers
+Reader.questions = NONE
+
+
+--- The list with one entry more.
+local function append(list, entry)
+  if list == NONE then return { entry } end
+  list[#list + 1] = entry
+  return list
+end
+
+
 --- Questions that were put to this reader, and that it leaves behind, are not going to be answered by it.
 local function pass_questions(self)
   local questions = self.questions
-  self.questions = {}
+  self.questions = nil
   for _, question in ipairs(questions) do question:_pass(self) end
 end
 
@@ -77,16 +89,7 @@ local Bus = {}
 Bus.__index = Bus
 
 
-local NONE <const> = {}   -- of most buses: neither handlers nor readers
 Bus.handlers, Bus.readers = NONE, NONE
-
-
---- The list with one entry more.
-local function append(list, entry)
-  if list == NONE then return { entry } end
-  list[#list + 1] = entry
-  return list
-end
 
 
 --- The names that lead to an agent.
@@ -110,9 +113,10 @@ end
 ---@param third? table
 ---@return rille.Bus
 function events.new(name, parent, first, second, third)
-  local self = setmetatable({
-    parent = parent, path = parent and path_to(name, parent) or { name }, is_silent = not parent, last = nil, is_told = nil,
+  local self = setmetatable({   -- with room for how it ends
+    path = parent and path_to(name, parent) or { name }, is_silent = not parent, last = nil, is_told = nil,
   }, Bus)
+  if parent then self.parent = parent end
   if first then add_handlers(self, first) end
   if second then add_handlers(self, second) end
   if third then add_handlers(self, third) end
@@ -187,7 +191,7 @@ local function deliver(self, event)
   end
   for _, reader in ipairs(self.readers) do
     reader.queue:put(event)
-    if event.type == "approval" then reader.questions[#reader.questions + 1] = event end
+    if event.type == "approval" then reader.questions = append(reader.questions, event) end
   end
 end
 
@@ -240,7 +244,7 @@ end
 ---@param patience? fun(): number?   seconds to wait before looking whether the run is still alive
 ---@return rille.EventReader
 function Bus:reader(on_leave, patience)
-  local reader = setmetatable({ queue = await.queue(), questions = {}, on_leave = on_leave, patience = patience }, Reader)
+  local reader = setmetatable({ queue = await.queue(), on_leave = on_leave, patience = patience }, Reader)
   if self.last then
     reader.queue:put(self.last)
     reader.queue:finish()

@@ -91,7 +91,7 @@ local function listen(run, exchange)
         pieces[#pieces + 1] = delta
         run.partial_pieces = pieces
       end
-      run.bus:emit(kind, { delta = delta })
+      run.bus:emit(kind, { delta = delta, type = nil, path = nil, time = nil })   -- with room for what is added
     end
     kind, delta, choice = exchange:next()
   end
