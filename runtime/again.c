@@ -11,6 +11,8 @@ enum {
     LONGEST_AGAIN = 1 << 20 /* and of one that repeats it; below every limit of the long way */
 };
 
+enum { CHOICES = sizeof("\"choices\"") - 1 }; /* bytes of the name behind a head */
+
 
 void rl_again_init(struct rl_again *again)
 {
@@ -88,7 +90,7 @@ size_t rl_again_find_head(struct rl_span chunk)
 void rl_again_keep_head(struct rl_again *again, struct rl_span chunk, size_t head)
 {
     rl_again_forget(again);
-    if (head > 0 && rl_buf_add(&again->like, chunk.at, head) == RL_OK)
+    if (head > 0 && rl_buf_add(&again->like, chunk.at, head + CHOICES) == RL_OK)
         again->head = head;
 }
 
@@ -204,7 +206,7 @@ bool rl_again_matches(struct rl_again *again, struct rl_span chunk, struct rl_sp
 
 size_t rl_again_begins(const struct rl_again *again, struct rl_span chunk)
 {
-    bool same = again->head > 0 && chunk.len > again->head &&
-                memcmp(chunk.at, again->like.data, again->head) == 0;
+    bool same = again->head > 0 && chunk.len >= again->head + CHOICES &&
+                memcmp(chunk.at, again->like.data, again->head + CHOICES) == 0;
     return same ? again->head : 0;
 }

@@ -26,7 +26,7 @@ struct rl_again_place {
 };
 
 struct rl_again {
-    struct rl_buf like;      /* the chunk that may be repeated, or just its head */
+    struct rl_buf like;      /* the chunk that may be repeated, or just its head and `choices` */
     struct rl_buf unescaped; /* the text of one that had escapes */
     size_t head;             /* bytes of `like`, up to the name of `choices`; 0: none */
     struct {
@@ -57,7 +57,8 @@ void rl_again_keep_head(struct rl_again *again, struct rl_span chunk, size_t hea
 void rl_again_keep(struct rl_again *again, struct rl_span chunk, size_t head,
                    struct rl_again_place place, bool is_padded);
 
-/* How many bytes of <chunk> are the head that was kept; 0 when it begins in another way. */
+/* How many bytes of <chunk> are the head that was kept, with the name of `choices` behind it; 0
+ * when it begins in another way. */
 size_t rl_again_begins(const struct rl_again *again, struct rl_span chunk);
 
 /* Does <chunk> repeat the one that was kept? Then <text> is its text, carried (json.h); it stands

@@ -397,6 +397,19 @@ describe("chunks that begin like the one before them", function()
     end
   end))
 
+  it("belongs to choices alone", async(function()
+    local head = '{"id":"c","object":"chat.completion.chunk",'
+    local one = head .. '"choices":[{"index":0,"delta":{"content":"a"}}]}'
+    local noted = head .. '"choices":[{"index":0,"delta":{"note":1}}]}'
+    assert.equal("bad_chunk", reply(one, one, head .. "}", one).failed.kind)
+    assert.equal("bad_chunk", reply(noted, head .. "}", one).failed.kind)
+    assert.equal("bad_chunk", reply(noted, head .. '"choices"}', one).failed.kind)
+    for _, kept in ipairs { one, noted } do
+      local completion = reply(kept, kept, head .. '"model":"other"}', head .. '"created":7}').completion
+      assert.same({ "other", 7, "c" }, { completion.model, completion.created, completion.id })
+    end
+  end))
+
   it("may be long", async(function()
     local long = ("x"):rep(5000)
     for _, head in ipairs { HEAD, '{"id":"c","long":"' .. long .. '","choices":' } do
