@@ -336,6 +336,15 @@ describe("rille.agent", function()
       assert.equal("ok", agents.reply(agent, "a cake", { value = "" }).text)
     end))
 
+    it("on the input is asked when the run begins", async(function()
+      local seen
+      local agent = agents.new({ S.text "ok" })
+      local run = agent:start "a cake"
+      agent.guard = { input = function(prompt) seen = prompt end }
+      assert(run:wait())
+      assert.equal("a cake", seen)
+    end))
+
     it("on the output stops the reply", async(function()
       local failure = agents.failure("guard", agents.new({ S.text "the secret is 42" }, { guard = { output = function(reply)
         return not reply.text:find "secret"

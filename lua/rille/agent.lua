@@ -46,8 +46,8 @@ end
 
 
 --- The story of a run: ask, do what the model asks for, ask again, until it answers.
-local function take_turns(run)
-  local refused = final.guard_input(run)
+local function take_turns(run, prompt)
+  local refused = final.guard_input(run, prompt)
   if refused then return nil, refused end
   prompts.enter(run.transcript, run.prompt)
   run.prompt = nil   -- the transcript has it
@@ -69,9 +69,9 @@ end
 
 
 --- The same, once the tasks that were spawned right after the run have begun: a reader in one of them misses nothing.
-local function take_turns_soon(run)
+local function take_turns_soon(run, prompt)
   time.sleep(0)
-  return take_turns(run)
+  return take_turns(run, prompt)
 end
 
 
@@ -187,9 +187,9 @@ local function start(self, prompt, given, level, inner, turns)
   local said = prompts.read(prompt, level + 1)
   if #said == 0 and #transcript == 0 then error("agent:run: a prompt or a transcript expected", level + 1) end
   local own_tools = given.tools and toolset.new(given.tools, "agent:run", level + 1)
-  return (runs.start(turns or take_turns, {   -- 9 members have room for the 16 that an ordinary run comes to have
-    agent = self, given = self.guard and prompt, prompt = said, transcript = transcript, options = given, own_tools = own_tools,
-    parent = inner and inner.parent, task = nil, usage = nil,
+  return (runs.start(turns or take_turns, prompt, {   -- 9 members have room for the 16 that an ordinary run comes to have
+    agent = self, prompt = said, transcript = transcript, options = given, own_tools = own_tools,
+    parent = inner and inner.parent, task = nil, limits = nil, usage = nil,
   }, inner and inner.limits))
 end
 

@@ -94,9 +94,9 @@ local closing_metatable <const> = {
 
 
 --- The run's task. <loop> takes its turns.
-local function main(self, loop)
+local function main(self, loop, prompt)
   local _ <close> = setmetatable({ run = self }, closing_metatable)
-  local ok, reply, trouble = xpcall(loop, failure.traced, self)
+  local ok, reply, trouble = xpcall(loop, failure.traced, self, prompt)
   if not ok then reply, trouble = nil, reply end
   if self.stopping then reply, trouble = nil, self.stopping end
   self:_finish(reply, trouble and clock.why(self, trouble))
@@ -269,15 +269,16 @@ end
 -- ---------------------------------------------------------------- starting
 
 --- Starts a run. Inside a call of another run, however it came there, it is nested in that one.
----@param loop fun(run: rille.Run): rille.Reply?, rille.Failure?    its turns
----@param given table     becomes the run: agent, given (the prompt as it came, if a guard asks), prompt (as messages), options,
----                       own_tools, transcript, parent (the run around, when that is known)
+---@param loop fun(run: rille.Run, prompt: any): rille.Reply?, rille.Failure?    its turns
+---@param prompt any      as it came, for <loop>
+---@param given table     becomes the run: agent, prompt (as messages), options, own_tools, transcript, parent (the run around,
+---                       when that is known)
 ---@param own_limits? rille.LimitOptions    of a call as tool
 ---@return rille.Run
-function run.start(loop, given, own_limits)
+function run.start(loop, prompt, given, own_limits)
   local self, agent, options = setmetatable(given, Run), given.agent, given.options
   self.usage, self.turns, self.value = usage.new(), { nil, nil, nil, nil }, options.value   -- room for as many as are usual
-  local task = core.spawn(main, self, loop)
+  local task = core.spawn(main, self, loop, prompt)
   self.task = task
   local around = task:errand()   -- the context of a call: runs are nested in that of the call they came from
   local parent = self.parent or around and around._run

@@ -115,9 +115,10 @@ end
 --- Asks the input guard, before the prompt enters the transcript.
 ---@async
 ---@param run rille.Run
+---@param prompt any    as it came
 ---@return rille.Failure?
-function final.guard_input(run)
-  return guarded(run.agent.guard and run.agent.guard.input, "prompt", run.given, run)
+function final.guard_input(run, prompt)
+  return guarded(run.agent.guard and run.agent.guard.input, "prompt", prompt, run)
 end
 
 
